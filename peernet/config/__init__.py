@@ -1,0 +1,30 @@
+"""Bounds and defaults, each with its reason. Passed as an argument; nothing here is read from a global."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from peernet.config.box import BoxConfig
+from peernet.config.gossip import GossipConfig
+from peernet.config.kad import KadConfig
+from peernet.config.net import NetConfig
+from peernet.config.storage import StorageConfig
+from peernet.config.work import WorkConfig
+
+__all__ = ["BoxConfig", "Config", "GossipConfig", "KadConfig", "NetConfig", "StorageConfig", "WorkConfig"]
+
+INLINE_LIMIT = 48 * 1024
+"""Payloads up to this many bytes travel inside messages: one fits a Noise record of 65,535 with room for
+its neighbours. Larger ones are blobs, pulled by the receiver."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All bounds of one peer, a part for each concern."""
+
+    kad: KadConfig = field(default_factory=KadConfig)
+    gossip: GossipConfig = field(default_factory=GossipConfig)
+    work: WorkConfig = field(default_factory=WorkConfig)
+    net: NetConfig = field(default_factory=NetConfig)
+    box: BoxConfig = field(default_factory=BoxConfig)
+    storage: StorageConfig = field(default_factory=StorageConfig)
