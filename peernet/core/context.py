@@ -1,0 +1,166 @@
+"""What every behaviour of the core is given: identity, randomness, bounds, and the ways to act.
+
+A behaviour acts only through this: `send`, `call`, `ask`, `save`, `note` append effects; `at` sets a timer. Inside
+one handle all of it is in order, so one seed gives one trace.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+from peernet.config import Config
+from peernet.core.effects import Call, Effect, Forget, Note, Save, Send
+from peernet.core.events import Now, Outcome
+from peernet.core.records import Record
+from peernet.identity.keys import Signer, Verifier
+from peernet.types import Instance, PeerId
+from peernet.wire.link import Body
+
+Then = Callable[[Outcome], None]
+
+
+@dataclass(slots=True)
+class Timer:
+    """A callback due at `when` (monotonic seconds). `cancel()` is enough to drop it."""
+
+    when: float
+    act: Callable[[], None] | None
+
+    def cancel(self) -> None:
+        """Drop the timer. Safe to call twice, and after it has fired."""
+        self.act = None
+
+
+class AddressBook:
+    """Where peers may be dialled: unproven hints, bounded, the least recently learned go first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._entries: OrderedDict[PeerId, tuple[str, ...]] = OrderedDict()
+
+    def learn(self, peer: PeerId, addresses: tuple[str, ...]) -> None:
+        """Remember where a peer may be dialled; no addresses teach nothing."""
+        if not addresses:
+            return
+        self._entries[peer] = addresses
+        self._entries.move_to_end(peer)
+        if len(self._entries) > self._limit:
+            self._entries.popitem(last=False)
+
+    def get(self, peer: PeerId) -> tuple[str, ...]:
+        """Return the addresses of a peer, or none."""
+        return self._entries.get(peer, ())
+
+
+@dataclass(slots=True)
+class Link:
+    """A live connection as the core sees it."""
+
+    instance: Instance
+    addresses: tuple[str, ...]
+    host: str
+    observed: str
+    inbound: bool
+    rtt: float
+    since: float
+
+
+@dataclass(slots=True)
+class Context:
+    """Everything a behaviour may use. One for each `NodeCore`."""
+
+    me: PeerId
+    instance: Instance
+    config: Config
+    random: random.Random
+    secret: Callable[[int], bytes]
+    sign: Signer
+    verify: Verifier
+    book: AddressBook
+    now: Now = field(default_factory=lambda: Now(0.0, 0.0))
+    links: dict[PeerId, Link] = field(default_factory=dict)
+    mine: dict[PeerId, None] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=dict)
+    effects: list[Effect] = field(default_factory=list)
+    local: deque[tuple[Body, Then | None]] = field(default_factory=deque)
+    _asked: dict[int, Then] = field(default_factory=dict)
+    _ids: Iterator[int] = field(default_factory=lambda: count(1))
+    _timers: list[tuple[float, int, Timer]] = field(default_factory=list)
+    _timer_numbers: Iterator[int] = field(default_factory=count)
+
+    def emit(self, effect: Effect) -> None:
+        """Want an effect that has no outcome."""
+        self.effects.append(effect)
+
+    def ask(self, make: Callable[[int], Effect], then: Then) -> int:
+        """Want an effect that has an outcome: `make(id)` builds it, `then` gets its `Done` or `Failed`."""
+        number = next(self._ids)
+        self._asked[number] = then
+        self.effects.append(make(number))
+        return number
+
+    def send(self, peer: PeerId, body: Body) -> None:
+        """Send a notice. To oneself it is delivered at the end of this handle."""
+        if peer == self.me:
+            self.local.append((body, None))
+        else:
+            self.effects.append(Send(peer, self.book.get(peer), body))
+
+    def call(self, peer: PeerId, body: Body, then: Then, timeout: float) -> None:
+        """Call a peer; `then` gets the answer's body as the value of `Done`, or `Failed`. Seconds of timeout."""
+        if peer == self.me:
+            self.local.append((body, then))
+        else:
+            self.ask(lambda number: Call(number, peer, self.book.get(peer), body, timeout), then)
+
+    def settle(self, outcome: Outcome) -> None:
+        """Hand an outcome to the one who asked. Unknown ids are of before a restart and are dropped."""
+        then = self._asked.pop(outcome.id, None)
+        if then is not None:
+            then(outcome)
+
+    def save(self, record: Record) -> None:
+        """Keep a record in the journal before anything of this handle leaves."""
+        self.effects.append(Save(record))
+
+    def forget(self, space: str, prefix: bytes) -> None:
+        """Remove records from the journal."""
+        self.effects.append(Forget(space, prefix))
+
+    def note(self, note: Note) -> None:
+        """Tell watchers."""
+        self.effects.append(note)
+
+    def refuse(self, kind: str, peer: PeerId | None, text: str) -> None:
+        """Count bytes of a peer that were refused, and tell watchers. kind: e.g. "advert: bad signature"."""
+        self.counters[kind] = self.counters.get(kind, 0) + 1
+        self.effects.append(Note("refused", f"{kind}: {text}" if text else kind, peer=peer))
+
+    def at(self, when: float, act: Callable[[], None]) -> Timer:
+        """Call `act` once when the monotonic clock reaches `when`."""
+        timer = Timer(when, act)
+        heapq.heappush(self._timers, (when, next(self._timer_numbers), timer))
+        return timer
+
+    def after(self, seconds: float, act: Callable[[], None]) -> Timer:
+        """Call `act` once, `seconds` from now."""
+        return self.at(self.now.mono + seconds, act)
+
+    def next_deadline(self) -> float:
+        """Return when the next timer is due (monotonic seconds), or infinity."""
+        while self._timers and self._timers[0][2].act is None:
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else float("inf")
+
+    def run_timers(self) -> None:
+        """Run every timer that is due, in order of time and of setting."""
+        while self._timers and self._timers[0][0] <= self.now.mono:
+            timer = heapq.heappop(self._timers)[2]
+            act, timer.act = timer.act, None
+            if act is not None:
+                act()

@@ -1,0 +1,261 @@
+"""What happens to the core: past facts, each an argument of `NodeCore.handle`.
+
+`Done` and `Failed` are the outcome of one effect that carried an id; every such effect yields exactly one of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from peernet.types import Digest, Instance, JobId, Payload, PeerId
+from peernet.wire.link import Body
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """Two clocks, both in seconds. mono: never goes back, runs on through suspend; for timers.
+    wall: since 1970; for records."""
+
+    mono: float
+    wall: float
+
+
+FailureKind = Literal[
+    "unreachable",  # nobody answers, or no address is known
+    "wrong-peer",  # another peer answered at the address
+    "lost",  # the connection ended during the call
+    "timeout",  # no answer in time
+    "busy",  # a queue of this peer is full
+    "refused",  # the remote peer answered with an error
+    "missing",  # the remote peer does not hold the blob
+    "corrupt",  # the blob's bytes do not match its digest
+    "storage",  # this peer's disk refused
+    "usage",  # the project is wrong: its author's mistake
+    "task",  # the user's code raised
+    "unencodable",  # a value is not plain data
+    "box",  # the box could not start, or ended by itself
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an effect failed. message: one line for the user; traceback: of user code, if any."""
+
+    kind: FailureKind
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A deadline is due: `next_deadline()` has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerConnected:
+    """An authenticated connection stands. One for each peer at a time, whoever dialled.
+
+    addresses: full multiaddrs where the peer can be dialled, as far as known: what this peer dialled itself, or
+    the observed host with the announced port. Empty when it does not listen. host: the observed remote host.
+    observed: the host at which the remote peer sees this one.
+    """
+
+    peer: PeerId
+    instance: Instance
+    addresses: tuple[str, ...]
+    host: str
+    observed: str
+    inbound: bool
+    rtt: float
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLost:
+    """The connection ended. clean: the peer said goodbye."""
+
+    peer: PeerId
+    reason: str
+    clean: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A notice arrived."""
+
+    peer: PeerId
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A call arrived; the core answers it in the same handle with a `Reply` of the same `call`."""
+
+    peer: PeerId
+    call: int
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A `RunSlice` has started to run. Comes before its `Done` or `Failed`, or not at all."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An effect succeeded. The type of `value` is stated at each effect."""
+
+    id: int
+    value: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An effect failed."""
+
+    id: int
+    failure: Failure
+
+
+Outcome = Done | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class SliceOutcome:
+    """Value of a done `RunSlice`: what the user's code did, which may well be a failure of its own."""
+
+    status: Literal["ok", "error", "timeout", "memory", "exited", "unencodable", "too_large"]
+    value: Payload | None
+    error: str
+    call: int | None
+    traceback: str
+    cpu_seconds: float
+    wall_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HostOpened:
+    """Value of a done `OpenHost`: what the project declares (the overrides of the submission applied).
+
+    length: number of calls if known. slice_size: None for "choose by measurement". replicas, quorum: None for the
+    default policy. timeout: seconds for a slice, or None.
+    """
+
+    name: str
+    length: int | None
+    slice_size: int | None
+    replicas: int | None
+    quorum: int | None
+    timeout: float | None
+    whole_slice: bool
+    reduces: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CutSlice:
+    """One slice's inputs."""
+
+    calls: int
+    input: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class CutsMade:
+    """Value of a done `Cut`. end: the iterable is exhausted. May hold fewer than asked without being the end."""
+
+    cuts: tuple[CutSlice, ...]
+    end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MachineMeasured:
+    """This machine now, for the advert. load: 1-minute load over cores; memory: bytes free to lend."""
+
+    cores: int
+    memory: int
+    load: float
+    speed: float
+    python: str
+    platform: str
+    tier: str
+
+
+@dataclass(frozen=True, slots=True)
+class JoinAsked:
+    """The user wants to join through these multiaddrs. Its outcome leaves as `Answer(id)`: None, or a Failure."""
+
+    id: int
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a submitter hands over. host_bundle and worker_bundle are blobs already stored here.
+
+    overrides: of the decorator's values; None where not given. trusted: peers whose single execution is believed
+    for this job (`--local`). needs_python: minor version needed, or empty.
+    """
+
+    host_bundle: Digest
+    worker_bundle: Digest
+    worker_bundle_size: int
+    needs_python: str
+    name: str = ""
+    slice_size: int | None = None
+    replicas: int | None = None
+    quorum: int | None = None
+    timeout: float | None = None
+    trusted: tuple[PeerId, ...] = ()
+    patience: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitAsked:
+    """A job is submitted. `Answer(id)` gives its JobId once the host has opened, or a Failure."""
+
+    id: int
+    submission: Submission
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """The user wants the job to stop. `Answer(id)` gives None, or a Failure if it has ended or is unknown."""
+
+    id: int
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class TrustAsked:
+    """The user marks keys as their own (`mine` true) or takes the mark back."""
+
+    id: int
+    peers: tuple[PeerId, ...] = field(default=())
+    mine: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveAsked:
+    """The peer is about to stop: say so to whom it concerns. `Answer(id)` follows in the same handle."""
+
+    id: int
+
+
+Event = (
+    Tick
+    | PeerConnected
+    | PeerLost
+    | Received
+    | Requested
+    | Began
+    | Done
+    | Failed
+    | MachineMeasured
+    | JoinAsked
+    | SubmitAsked
+    | StopAsked
+    | TrustAsked
+    | LeaveAsked
+)

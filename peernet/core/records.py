@@ -1,0 +1,168 @@
+"""What the journal keeps: typed records, each in a space of its own, rebuilt into the core at a restart.
+
+A slice is three records because they are written at different times: its input once, its outcome once, its
+leases as they change. Keys of one job begin with its id, so a job's records load together and in order.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, TypeVar
+
+import msgspec
+
+from peernet.types import Digest, JobId, LeaseId, Payload, PeerId
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The base of all records. `space` names the journal's table."""
+
+    space: ClassVar[str] = ""
+
+    def key(self) -> bytes:
+        """Return the key within the space."""
+        raise AssertionError("a record defines its key")
+
+
+class JobRecord(Record, frozen=True, array_like=True, gc=False):
+    """A job that this peer owns. manifest: its envelope. The numbers of a finished job are final."""
+
+    space: ClassVar[str] = "job"
+
+    job: JobId
+    manifest: bytes
+    host_bundle: Digest
+    worker_bundle: Digest
+    worker_bundle_size: int
+    needs_python: str
+    name: str
+    slice_size: int | None
+    replicas: int | None
+    quorum: int | None
+    timeout: float | None
+    reduces: bool
+    trusted: tuple[PeerId, ...]
+    patience: float
+    length: int | None
+    submitted: float
+    state: Literal["running", "done", "failed", "stopped"] = "running"
+    ended: float = 0.0
+    reason: str = ""
+    reason_kind: str = ""
+    traceback: str = ""
+    slices: int = 0
+    value: Payload | None = None
+    stats: bytes = b""
+
+    def key(self) -> bytes:
+        return self.job
+
+
+class SliceRecord(Record, frozen=True, array_like=True, gc=False):
+    """A slice as it was cut."""
+
+    space: ClassVar[str] = "slice"
+
+    job: JobId
+    index: int
+    calls: int
+    input: Payload
+
+    def key(self) -> bytes:
+        return self.job + self.index.to_bytes(8, "big")
+
+
+class OutcomeRecord(Record, frozen=True, array_like=True, gc=False):
+    """An accepted slice: its result and who agreed on it."""
+
+    space: ClassVar[str] = "outcome"
+
+    job: JobId
+    index: int
+    value: Payload
+    agreeing: tuple[PeerId, ...]
+    disputed: bool
+    cpu_seconds: float
+
+    def key(self) -> bytes:
+        return self.job + self.index.to_bytes(8, "big")
+
+
+class LeaseRecord(Record, frozen=True, array_like=True, gc=False):
+    """A lease and, once returned, what the worker signed (`batch` is its envelope, kept with the first lease of
+    the batch only) and the bytes it stands for while the slice is undecided."""
+
+    space: ClassVar[str] = "lease"
+
+    job: JobId
+    lease: LeaseId
+    index: int
+    attempt: int
+    peer: PeerId
+    state: Literal["sent", "running", "late", "returned", "lost", "recalled"]
+    granted: float
+    status: str = ""
+    value: Payload | None = None
+    error: str = ""
+    traceback: str = ""
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    batch: bytes = b""
+
+    def key(self) -> bytes:
+        return self.job + self.lease
+
+
+class ReceiptRecord(Record, frozen=True, array_like=True, gc=False):
+    """An owner's signed receipt for work that this peer did."""
+
+    space: ClassVar[str] = "receipt"
+
+    job: JobId
+    number: int
+    envelope: bytes
+
+    def key(self) -> bytes:
+        return self.job + self.number.to_bytes(8, "big")
+
+
+class ContactRecord(Record, frozen=True, array_like=True, gc=False):
+    """A peer that answered lately, to return to the network through."""
+
+    space: ClassVar[str] = "contact"
+
+    peer: PeerId
+    addresses: tuple[str, ...]
+    seen: float
+
+    def key(self) -> bytes:
+        return self.peer
+
+
+class MineRecord(Record, frozen=True, array_like=True, gc=False):
+    """A key that the user marked as their own."""
+
+    space: ClassVar[str] = "mine"
+
+    peer: PeerId
+
+    def key(self) -> bytes:
+        return self.peer
+
+
+R = TypeVar("R", bound=Record)
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode_record(record: Record) -> bytes:
+    """Return the bytes that the journal keeps."""
+    return _encoder.encode(record)
+
+
+def decode_record(kind: type[R], data: bytes) -> R:
+    """Return a record of the journal.
+
+    Raises:
+        msgspec.DecodeError: the bytes are not such a record, so the journal is of another version or damaged.
+    """
+    return msgspec.msgpack.decode(data, type=kind)
