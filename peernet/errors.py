@@ -7,6 +7,8 @@ are what happens to honest work. The command turns each family into its exit cod
 
 from __future__ import annotations
 
+from typing import Literal
+
 
 class PeernetError(Exception):
     """The root of all errors that peernet raises on purpose. `str()` says what was wrong and what to do."""
@@ -110,8 +112,16 @@ class ProtocolError(RemoteError):
     """Bytes of a peer did not decode, exceeded a limit, or came out of turn."""
 
 
+EnvelopeRefusal = Literal["undecodable", "oversized", "domain", "lifetime", "future", "expired", "signature"]
+"""Why an envelope was refused, so that refusals can be counted by kind. `identity.envelope` says when each is."""
+
+
 class EnvelopeError(RemoteError):
-    """A signed envelope is forged, altered, stale, from the future, or of another domain."""
+    """A signed envelope is forged, altered, stale, from the future, or of another domain. `reason` says which."""
+
+    def __init__(self, message: str, reason: EnvelopeRefusal) -> None:
+        super().__init__(message)
+        self.reason: EnvelopeRefusal = reason
 
 
 class RemoteCallError(RemoteError):
