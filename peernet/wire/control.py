@@ -1,0 +1,263 @@
+"""Messages of the control socket: one request a connection, then one or more replies.
+
+Framed as between peers (4-byte length, msgspec), but keyed by field name, as programs in other languages and
+versions may speak it. Only the user who runs the peer can open the socket.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from peernet.errors import ProtocolError
+
+CONTROL_LIMIT = 256 * 1024 * 1024
+"""The largest control frame. Local and of one's own user; it bounds a mistake, not an attacker."""
+
+
+class ControlMessage(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """The base of control messages."""
+
+
+class Status(ControlMessage, frozen=True):
+    """Request: how are you? Reply: `StatusReply`."""
+
+
+class ListPeers(ControlMessage, frozen=True):
+    """Request: whom do you know? Reply: `PeersReply`."""
+
+
+class Join(ControlMessage, frozen=True):
+    """Request: join the network through these multiaddrs. Reply: `Ok`."""
+
+    addresses: tuple[str, ...]
+
+
+class Submit(ControlMessage, frozen=True):
+    """Request: run a project. Bundles are `project.Bundle.encode()`. Reply: `Submitted`."""
+
+    host_bundle: bytes
+    worker_bundle: bytes
+    needs_python: str = ""
+    name: str = ""
+    slice_size: int | None = None
+    replicas: int | None = None
+    quorum: int | None = None
+    timeout: float | None = None
+    trusted: tuple[str, ...] = ()
+    patience: float = 10.0
+
+
+class ListJobs(ControlMessage, frozen=True):
+    """Request: all jobs, newest first. Reply: `JobsReply`."""
+
+
+class Show(ControlMessage, frozen=True):
+    """Request: one job; an id or a unique prefix. Reply: `JobReply`."""
+
+    job: str
+
+
+class Watch(ControlMessage, frozen=True):
+    """Request: tell me as the job goes on. Replies: `JobReply` and `Printed`, until the job has ended."""
+
+    job: str
+
+
+class Results(ControlMessage, frozen=True):
+    """Request: accepted results in order, from slice `start` on, as they come. Replies: `SliceValue`, or one
+    `FinalValue` for a job that reduces; then `JobReply`."""
+
+    job: str
+    start: int = 0
+
+
+class Stop(ControlMessage, frozen=True):
+    """Request: stop the job. Reply: `Ok`."""
+
+    job: str
+
+
+class Mine(ControlMessage, frozen=True):
+    """Request: mark keys as my own (`mine`), or take the mark back. Reply: `Ok`."""
+
+    peers: tuple[str, ...]
+    mine: bool = True
+
+
+class Ok(ControlMessage, frozen=True):
+    """Reply: done."""
+
+
+class Fault(ControlMessage, frozen=True):
+    """Reply: it failed. error: name of the class in `peernet.errors`."""
+
+    error: str
+    message: str
+    traceback: str = ""
+
+
+class WorkerState(msgspec.Struct, frozen=True):
+    """What this peer computes for others and itself. paused: why it takes no work, else empty."""
+
+    slots: int
+    running: int
+    queued: int
+    done: int
+    paused: str
+
+
+class StatusReply(ControlMessage, frozen=True):
+    """The peer itself."""
+
+    peer: str
+    addresses: tuple[str, ...]
+    version: str
+    pid: int
+    connected: int
+    contacts: int
+    tier: str
+    worker: WorkerState
+    refused: dict[str, int]
+    warnings: tuple[str, ...] = ()
+
+
+class PeerRow(msgspec.Struct, frozen=True):
+    """A known peer. Numbers of the advert are None while none is known. rtt in seconds."""
+
+    peer: str
+    me: bool
+    mine: bool
+    connected: bool
+    addresses: tuple[str, ...]
+    rtt: float | None = None
+    cores: int | None = None
+    memory: int | None = None
+    slots: int | None = None
+    free: int | None = None
+    load: float | None = None
+    speed: float | None = None
+    python: str | None = None
+    platform: str | None = None
+    tier: str | None = None
+    serves: str | None = None
+    paused: str | None = None
+
+
+class PeersReply(ControlMessage, frozen=True):
+    """Peers, this one first. refused: counts of what was refused, by kind."""
+
+    peers: tuple[PeerRow, ...]
+    refused: dict[str, int]
+
+
+class Submitted(ControlMessage, frozen=True):
+    """The job's id."""
+
+    job: str
+
+
+class WorkRow(msgspec.Struct, frozen=True):
+    """What one peer did for a job. share: of the slices, adds to 1."""
+
+    id: str
+    slices: int
+    cpu_seconds: float
+    share: float
+
+
+class JobRow(msgspec.Struct, frozen=True):
+    """A job as people see it. Times are seconds since 1970; `eta` seconds from now."""
+
+    job: str
+    name: str
+    state: str
+    submitted: float
+    ended: float = 0.0
+    reduces: bool = False
+    calls: int | None = None
+    slices: int | None = None
+    cut: int = 0
+    open: int = 0
+    leased: int = 0
+    accepted: int = 0
+    disputed: int = 0
+    executions: int = 0
+    disagreements: int = 0
+    working: int = 0
+    waiting: str = ""
+    eta: float | None = None
+    reason: str = ""
+    reason_kind: str = ""
+    traceback: str = ""
+    peers: tuple[WorkRow, ...] = ()
+
+
+class JobReply(ControlMessage, frozen=True):
+    """One job."""
+
+    row: JobRow
+
+
+class JobsReply(ControlMessage, frozen=True):
+    """All jobs, newest first."""
+
+    rows: tuple[JobRow, ...]
+
+
+class Printed(ControlMessage, frozen=True):
+    """Text that the project printed in its job host."""
+
+    text: str
+
+
+class SliceValue(ControlMessage, frozen=True):
+    """The canonical bytes of one accepted slice: a list of results."""
+
+    index: int
+    value: bytes
+
+
+class FinalValue(ControlMessage, frozen=True):
+    """The canonical bytes of the reduced value."""
+
+    value: bytes
+
+
+ControlRequest = Status | ListPeers | Join | Submit | ListJobs | Show | Watch | Results | Stop | Mine
+ControlReply = (
+    Ok | Fault | StatusReply | PeersReply | Submitted | JobReply | JobsReply | Printed | SliceValue | FinalValue
+)
+
+_encoder = msgspec.msgpack.Encoder()
+_requests: msgspec.msgpack.Decoder[ControlRequest] = msgspec.msgpack.Decoder(ControlRequest)
+_replies: msgspec.msgpack.Decoder[ControlReply] = msgspec.msgpack.Decoder(ControlReply)
+
+
+def encode_control(message: ControlRequest | ControlReply) -> bytes:
+    """Return the frame of a control message, its length included."""
+    data = _encoder.encode(message)
+    return len(data).to_bytes(4, "big") + data
+
+
+def decode_request(data: bytes) -> ControlRequest:
+    """Return a request.
+
+    Raises:
+        ProtocolError: the bytes are no request.
+    """
+    try:
+        return _requests.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProtocolError(f"not a control request: {error}") from error
+
+
+def decode_reply(data: bytes) -> ControlReply:
+    """Return a reply.
+
+    Raises:
+        ProtocolError: the bytes are no reply, so the peer is of another version.
+    """
+    try:
+        return _replies.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProtocolError(f"not a control reply: {error}; is the running peer of another version?") from error
