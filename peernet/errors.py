@@ -23,7 +23,14 @@ class UsageError(PeernetError):
 
 
 class ProjectError(UsageError):
-    """The project file is missing, broken, or declares no usable project."""
+    """The project file is missing, broken, or declares no usable project.
+
+    `traceback` is the text of the user's own frames when the project's code raised, else "".
+    """
+
+    def __init__(self, message: str, traceback: str = "") -> None:
+        super().__init__(message)
+        self.traceback = traceback
 
 
 class CannotTravelError(UsageError):

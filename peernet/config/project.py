@@ -1,0 +1,51 @@
+"""Bounds of projects and results: what a bundle, an input and a result may cost. Constants, as they run in boxes.
+
+Every peer has to agree on them (what one encodes the other must be willing to decode), so they are not settings.
+"""
+
+from __future__ import annotations
+
+MAX_RESULT_BYTES = 64 * 1024 * 1024
+"""The encoded results of one slice. Above it a result should be a file, and slices should be smaller."""
+
+MAX_RESULT_DEPTH = 100
+"""Containers within containers. Far above real data, far below the interpreter's recursion limit of 1000 at
+a few frames a level."""
+
+DECODE_CPU_BASE = 1.0
+"""Seconds of CPU that decoding may use whatever the size, so that a slow start never refuses an honest value."""
+
+DECODE_CPU_PER_BYTE = 4e-6
+"""Further seconds of CPU for each byte read so far. Honest data needs 0.01 to 0.4 microseconds a byte; only keys
+chosen to collide in a hash table (quadratic time) come near this."""
+
+MAX_INPUT_BYTES = 64 * 1024 * 1024
+"""The encoded inputs of one slice: the same bound as for its results."""
+
+MAX_BUNDLE_FILES = 1000
+"""Source files in a bundle. More means that something else than a project was reached by an import."""
+
+MAX_BUNDLE_BYTES = 16 * 1024 * 1024
+"""Source, or pickle, in a bundle. It goes to every worker; data belongs in the inputs."""
+
+MAX_BUNDLE_PATH = 240
+"""Characters in the path of a bundled file, below the limits of common file systems (260 on Windows)."""
+
+MAX_ARGUMENTS = 1000
+"""Command-line arguments that travel in a bundle."""
+
+MAX_SLICE_SIZE = 2**53
+"""Calls in a slice: whole_slice over a huge range may ask for many, and JSON programs read integers up to here."""
+
+MAX_REPLICAS = 64
+"""Executions of one slice by distinct peers. More only burns the group's time."""
+
+MAX_NAME_LENGTH = 200
+"""Characters in the name of a job."""
+
+MAX_TRACEBACK_CHARS = 16_000
+"""Text of a traceback that travels: several hundred frames, yet small enough to be inlined in a message."""
+
+MAX_FOLD_PARTIALS = 100_000
+"""Partial values that a fold may hold. A gap in the order of arrival costs a few, and gaps are slices under way,
+which the owner bounds well below this."""
