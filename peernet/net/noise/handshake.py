@@ -65,7 +65,7 @@ class HandshakeState:
     """One side of a handshake: `write` and `read` in the order of the pattern, then `split`.
 
     prologue: bytes both sides must have in common. static, ephemeral: fresh keys of this side. psk: 32 bytes,
-    given if and only if the pattern has a psk. After an error the handshake is over, whatever the other side sends.
+    given if and only if the pattern has a psk. After an error the handshake is over, whatever comes next.
     """
 
     __slots__ = (
