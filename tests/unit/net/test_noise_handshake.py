@@ -47,10 +47,15 @@ def hmac_sha256(key: bytes, data: bytes) -> bytes:
     return hmac.new(key, data, hashlib.sha256).digest()
 
 
-def hkdf2(key: bytes, material: bytes) -> tuple[bytes, bytes]:
+def hkdf3(key: bytes, material: bytes) -> tuple[bytes, bytes, bytes]:
     temporary = hmac_sha256(key, material)
     first = hmac_sha256(temporary, b"\x01")
-    return first, hmac_sha256(temporary, first + b"\x02")
+    second = hmac_sha256(temporary, first + b"\x02")
+    return first, second, hmac_sha256(temporary, second + b"\x03")
+
+
+def hkdf2(key: bytes, material: bytes) -> tuple[bytes, bytes]:
+    return hkdf3(key, material)[:2]
 
 
 def aead(key: bytes, nonce: int, ad: bytes, text: bytes) -> bytes:
@@ -99,6 +104,18 @@ def test_xx_is_what_the_specification_says_step_by_step() -> None:
     ):
         assert send.encrypt(b"", b"text") == aead(own, 0, b"", b"text")
         assert receive.decrypt(b"", aead(other, 0, b"", b"text")) == b"text"
+
+
+def test_message_1_with_a_shared_key_is_what_the_specification_says_step_by_step() -> None:
+    """Section 9: the psk goes into key and transcript, and then e into the key as well."""
+    name = b"Noise_XXpsk0_25519_ChaChaPoly_SHA256"  # longer than 32 bytes, so it is hashed
+    ck = hashlib.sha256(name).digest()
+    h = hashlib.sha256(ck).digest()  # an empty prologue
+    ck, said, _ = hkdf3(ck, PSK)
+    h = hashlib.sha256(h + said).digest()
+    h = hashlib.sha256(h + INITIATOR_EPHEMERAL.public).digest()
+    ck, k = hkdf2(ck, INITIATOR_EPHEMERAL.public)
+    assert both(PSK)[0].write(b"0") == INITIATOR_EPHEMERAL.public + aead(k, 0, h, b"0")
 
 
 def test_hkdf_is_rfc_5869_without_info() -> None:
