@@ -9,6 +9,119 @@ from dataclasses import dataclass
 class WorkConfig:
     """See each field."""
 
+    # --- the owner's side ----------------------------------------------------------------------------------
+
+    jobs: int = 64
+    """Jobs of this peer that run at once. Each has a job host, which is a process of tens of MiB."""
+
+    ended_jobs: int = 256
+    """Ended jobs kept in memory for the front ends; older ones are in the journal only."""
+
+    seats: int = 1024
+    """Workers of one job, parked or busy. Further ones are told to come back: beyond, the owner is the limit."""
+
+    busy_seconds: float = 10.0
+    """What a worker is told to wait when all seats are taken: about as long as a worker's stay at the tail."""
+
+    unfit: int = 256
+    """Workers remembered as unfit with the reason, for the text that says what a job waits for."""
+
+    proven: int = 4096
+    """Peers remembered to have returned a result, so that they are no newcomers in the next job."""
+
+    peer_leases: int = 256
+    """Leases that one worker may hold. Workers ask for a round trip's worth; more would only be late."""
+
+    grant_bytes: int = 2 * 1024 * 1024
+    """Inline input bytes of one `Grant`: half a frame's limit."""
+
+    window_least: int = 8
+    """Slices cut ahead at least: the first workers find work at once, an empty input shows at once."""
+
+    window_most: int = 4096
+    """Undecided slices of a job at most. Covers a thousand slots; each undecided slice costs about a KiB."""
+
+    window_slots: int = 2
+    """Slices cut ahead for each slot that workers have asked for: one round of the host hides behind the other."""
+
+    open_bytes: int = 64 * 1024 * 1024
+    """Inline inputs and results of a job's undecided slices. No more is cut beyond it."""
+
+    folds: int = 8
+    """Folds asked of the job host at once: enough to hide its pipe's round trip."""
+
+    fold_backlog: int = 1024
+    """Accepted results waiting to be folded, beyond which no further slice is granted until the host catches up."""
+
+    fetches: int = 16
+    """Result blobs of a job pulled at once. Others wait their turn; each is up to 64 MiB."""
+
+    spent_leases: int = 16_384
+    """Settled leases remembered, so that a second return is told from an invented one. About 200 bytes each."""
+
+    slice_seconds: float = 0.5
+    """Run time that a slice is sized for: a lost one costs little, and a fork of 4 ms is under one per cent."""
+
+    slice_growth: int = 16
+    """A slice holds at most so many times the calls of the largest one measured: costs may grow with the input."""
+
+    slice_calls: int = 1 << 20
+    """Calls of one slice at most, when sizes are chosen by measurement."""
+
+    slices_per_slot: int = 4
+    """Slices that each known slot should get of an input whose length is known, so that all finish together."""
+
+    size_samples: int = 64
+    """Measured slices that sizing looks at: enough for a median that a few liars or slow machines can't move."""
+
+    deadline_least: float = 60.0
+    """Seconds a slice may run if the project sets none and nothing speaks for more: machines differ by ten."""
+
+    deadline_factor: float = 8.0
+    """Times the 95th percentile of measured run times that a slice may take, if that is longer."""
+
+    deadline_steps: float = 4.0
+    """A slice that exceeded a limit of the owner's own making gets this many times as long the next time."""
+
+    late_margin: float = 5.0
+    """Seconds beyond its own limit after which a lease is late: the way there and back, and a full worker."""
+
+    beat: float = 1.0
+    """Seconds between two looks at a running job: late leases, patience, offers. Deadlines are seconds."""
+
+    lost_grace: float = 3.0
+    """Seconds that a peer whose connection broke has to come back before its slices go elsewhere."""
+
+    restart_grace: float = 10.0
+    """Seconds after a restart of this peer in which leases given before it may still return."""
+
+    slice_losses: int = 16
+    """Leases of one slice that may be lost with their workers before it is blamed for it and the job fails."""
+
+    seat_seconds: float = 300.0
+    """How long a connected worker that holds nothing and wants nothing still counts as one who may take work."""
+
+    recall_timeout: float = 5.0
+    """Seconds for the answer to a `Recall`, which a worker gives at once."""
+
+    offer_interval: float = 2.0
+    """Seconds between two offers while slices wait and pulled capacity does not cover them."""
+
+    offer_lifetime: float = 60.0
+    """Seconds that an offer holds. It is renewed long before; a job whose owner is gone stops attracting."""
+
+    manifest_lifetime: float = 7 * 86_400.0
+    """Seconds that a manifest holds: the longest that a job may run."""
+
+    tombstone_lifetime: float = 600.0
+    """Seconds that a tombstone holds: longer than any offer of the job, clocks that disagree included."""
+
+    receipt_lifetime: float = 30 * 86_400.0
+    """Seconds that a receipt holds."""
+
+    results_lifetime: float = 30 * 86_400.0
+    """The longest lifetime of a batch of results that is believed: workers keep them for an absent owner."""
+
     # --- adverts and the worker's side ---------------------------------------------------------------------
 
     advert_lifetime: float = 120.0
