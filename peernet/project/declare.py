@@ -1,0 +1,176 @@
+"""`@parallel`: what turns a function and its inputs into a project."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
+
+from peernet.errors import ProjectError
+from peernet.project.options import Options, make_options
+from peernet.results import short_repr
+
+if TYPE_CHECKING:
+    from peernet.api import AsyncJob, Job
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Missing(Enum):
+    """The type of `MISSING`; an enum, so that it stays one object when pickled."""
+
+    MISSING = "missing"
+
+
+MISSING: Final = Missing.MISSING
+"""No `initial` was given; None may be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a project was declared: what decides whether its source can travel.
+
+    module: `__name__` there. file: the file of the code. line: from 1. top_level: not inside a function.
+    """
+
+    module: str
+    file: str
+    line: int
+    top_level: bool
+
+
+class Project(Generic[P, R]):
+    """A function, its inputs and how to run them. Calling it calls the function, here and now.
+
+    Made by `parallel`. `function`, `over`, `reduce`, `initial` and `options` are what was given there.
+    """
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        over: Iterable[Any] | Callable[[], Iterable[Any]],
+        options: Options,
+        *,
+        reduce: Callable[[Any, Any], Any] | None = None,
+        initial: object = MISSING,
+        origin: Origin | None = None,
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.over = over
+        self.options = options
+        self.reduce = reduce
+        self.initial = initial
+        self.origin = origin
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<peernet project {self.name!r}>"
+
+    @property
+    def name(self) -> str:
+        """The name shown with the job: the option, else that of the function."""
+        return self.options.name or str(getattr(self.function, "__name__", type(self.function).__name__))
+
+    def submit(self, **options: Any) -> Job:
+        """Run the project on the peers of the group; see `peernet.api.submit` for the options and the job."""
+        from peernet.api import submit
+
+        return submit(self, **options)
+
+    async def submit_async(self, **options: Any) -> AsyncJob:
+        """Like `submit`, for programs that run on trio."""
+        from peernet.api import submit_async
+
+        return await submit_async(self, **options)
+
+
+def parallel(
+    *,
+    over: Iterable[Any] | Callable[[], Iterable[Any]],
+    slice_size: int | None = None,
+    reduce: Callable[[Any, Any], Any] | None = None,
+    initial: object = MISSING,
+    replicas: int | None = None,
+    quorum: int | None = None,
+    timeout: float | None = None,
+    name: str | None = None,
+    whole_slice: bool = False,
+) -> Callable[[Callable[P, R]], Project[P, R]]:
+    """Declare that a function is to be called once for each input, on the computers of the group.
+
+        @peernet.parallel(over=range(1, 1_000_001), slice_size=1000, reduce=operator.add)
+        def value(n):
+            return n
+
+    Args:
+        over: the inputs: an iterable, or a function of no arguments that returns one. Every worker imports the
+            module, and with it evaluates an iterable written here; the function is called on the submitting peer
+            only, so use one where making the inputs is costly or reads local files. Inputs may repeat, need not be
+            hashable, and may have no end. They must come out the same when asked again: a submitting peer that
+            restarts walks through them again.
+        slice_size: calls in a slice, at least 1. None: chosen from measured run time.
+        reduce: an associative function of two results. It is applied in the order of the inputs, within each slice
+            and then over slices. None: the result is the list of results, in the order of the inputs.
+        initial: the result of an empty input, with reduce only; else it is None.
+        replicas: executions of each slice by distinct peers, at least 1. None, with no quorum: trusted peers
+            execute once, others twice.
+        quorum: equal executions that accept a slice, 1 to replicas; min(2, replicas) when not given.
+        timeout: seconds of wall-clock time that one slice may run, above 0.
+        name: shown with the job; the name of the function when not given.
+        whole_slice: call the function once a slice with the whole batch (a range where over is a range, else a
+            list), for numpy. It returns ONE value for the slice, and the results hold one value a slice.
+
+    Returns:
+        A decorator; what it returns is a `Project`, still callable like the function.
+
+    Raises:
+        ProjectError: naming the value that is wrong and what it has to be.
+    """
+    options = make_options(
+        slice_size=slice_size,
+        replicas=replicas,
+        quorum=quorum,
+        timeout=timeout,
+        name=name,
+        whole_slice=whole_slice,
+        has_reduce=reduce is not None,
+    )
+    if not is_iterable(over) and not callable(over):
+        raise ProjectError(
+            f"over={short_repr(over)}: it must be an iterable, or a function of no arguments that returns one"
+        )
+    if reduce is not None and not callable(reduce):
+        raise ProjectError(
+            f"reduce={short_repr(reduce)}: it must be a function of two results, such as operator.add"
+        )
+    if initial is not MISSING and reduce is None:
+        raise ProjectError(f"initial={short_repr(initial)}: it has a meaning only together with reduce")
+
+    def declare(function: Callable[P, R]) -> Project[P, R]:
+        if isinstance(function, Project):
+            raise ProjectError(f"{function!r} is declared parallel twice: remove one of the decorators")
+        if not callable(function):
+            raise ProjectError(f"{short_repr(function)} can't be called: @parallel goes above a function")
+        return Project(function, over, options, reduce=reduce, initial=initial, origin=_caller(2))
+
+    return declare
+
+
+def is_iterable(value: object) -> bool:
+    """Whether `iter` would accept the value, without running it. A class or a function is not."""
+    kind = type(value)
+    return getattr(kind, "__iter__", None) is not None or hasattr(kind, "__getitem__")
+
+
+def _caller(depth: int) -> Origin:
+    frame = sys._getframe(depth)
+    code = frame.f_code
+    module = frame.f_globals.get("__name__", "")
+    return Origin(str(module), code.co_filename, frame.f_lineno, code.co_name == "<module>")

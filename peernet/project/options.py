@@ -1,0 +1,126 @@
+"""The options of a project, checked in one place for the decorator and for the command line alike."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from peernet.config.project import MAX_NAME_LENGTH, MAX_REPLICAS, MAX_SLICE_SIZE
+from peernet.errors import ProjectError
+from peernet.results import short_repr
+
+DEFAULT_QUORUM = 2
+"""Equal executions that accept a slice, unless there are fewer replicas: one liar is then outvoted or disputed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a project's calls are cut and verified. Made by `make_options` and `override` only, which check it.
+
+    slice_size: calls in a slice, or None to choose it from measured run time.
+    replicas, quorum: executions of a slice by distinct peers and how many equal ones accept it; both None for the
+        default policy (trusted peers one execution, others 2 of 2 with a third on disagreement), else both set.
+    timeout: seconds that one slice may run, or None for the peer's default.
+    name: shown with the job.
+    whole_slice: the function gets the whole batch of a slice and returns one value for it.
+    has_reduce: the values are folded into one.
+    """
+
+    slice_size: int | None = None
+    replicas: int | None = None
+    quorum: int | None = None
+    timeout: float | None = None
+    name: str | None = None
+    whole_slice: bool = False
+    has_reduce: bool = False
+
+
+def make_options(
+    *,
+    slice_size: object = None,
+    replicas: object = None,
+    quorum: object = None,
+    timeout: object = None,
+    name: object = None,
+    whole_slice: object = False,
+    has_reduce: bool = False,
+) -> Options:
+    """Check values from anywhere and complete replicas and quorum.
+
+    A quorum that is not given is min(2, replicas); replicas that are not given are max(2, quorum).
+
+    Raises:
+        ProjectError: naming the value and what it has to be.
+    """
+    size = _whole_number("slice_size", slice_size, MAX_SLICE_SIZE)
+    copies = _whole_number("replicas", replicas, MAX_REPLICAS)
+    needed = _whole_number("quorum", quorum, MAX_REPLICAS)
+    if copies is not None and needed is None:
+        needed = min(DEFAULT_QUORUM, copies)
+    if needed is not None and copies is None:
+        copies = max(DEFAULT_QUORUM, needed)
+    if copies is not None and needed is not None and needed > copies:
+        raise ProjectError(
+            f"quorum={needed} can't be reached with replicas={copies}: use 1 to {copies}, or more replicas"
+        )
+    if not isinstance(whole_slice, bool):
+        raise ProjectError(f"whole_slice={short_repr(whole_slice)}: it must be True or False")
+    return Options(size, copies, needed, _seconds(timeout), _name(name), whole_slice, has_reduce)
+
+
+def override(
+    options: Options,
+    *,
+    slice_size: int | None = None,
+    replicas: int | None = None,
+    quorum: int | None = None,
+    timeout: float | None = None,
+    name: str | None = None,
+) -> Options:
+    """The options with what the command line says instead; None leaves a value as the project has it.
+
+    A project's own quorum is lowered where fewer replicas are asked for than it.
+
+    Raises:
+        ProjectError: as `make_options`.
+    """
+    copies = options.replicas if replicas is None else _whole_number("replicas", replicas, MAX_REPLICAS)
+    needed = quorum
+    if quorum is None and options.quorum is not None and copies is not None:
+        needed = min(options.quorum, copies)
+    checked = make_options(
+        slice_size=options.slice_size if slice_size is None else slice_size,
+        replicas=copies,
+        quorum=needed,
+        timeout=options.timeout if timeout is None else timeout,
+        name=options.name if name is None else name,
+    )
+    return replace(checked, whole_slice=options.whole_slice, has_reduce=options.has_reduce)
+
+
+def _whole_number(what: str, value: object, most: int) -> int | None:
+    if value is None:
+        return None
+    if type(value) is not int or not 1 <= value <= most:
+        raise ProjectError(f"{what}={short_repr(value)}: it must be a whole number from 1 to {most}")
+    return value
+
+
+def _seconds(value: object) -> float | None:
+    if value is None:
+        return None
+    try:
+        seconds = float(value) if type(value) in (int, float) else math.nan  # type: ignore[arg-type]
+    except OverflowError:
+        seconds = math.inf
+    if not (seconds > 0 and math.isfinite(seconds)):
+        raise ProjectError(f"timeout={short_repr(value)}: it must be a finite number of seconds above 0")
+    return seconds
+
+
+def _name(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip() or len(value) > MAX_NAME_LENGTH or not value.isprintable():
+        raise ProjectError(f"name={short_repr(value)}: it must be 1 to {MAX_NAME_LENGTH} printable characters")
+    return str(value)

@@ -1,0 +1,48 @@
+"""Running one slice in the child of a box."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from peernet.errors import TaskError
+from peernet.project.load import LoadedFunction
+from peernet.project.trace import describe, user_traceback
+
+
+class TaskFailure(TaskError):
+    """A call of the user's function raised.
+
+    type_name: of the exception, as "module.Name" (builtins without a module). index: of the call within its slice,
+    None when the function had the whole slice. `str()` is its last line, `traceback` the user's frames.
+    """
+
+    def __init__(self, message: str, traceback: str, type_name: str, index: int | None) -> None:
+        super().__init__(message, traceback)
+        self.type_name = type_name
+        self.index = index
+
+
+def run_slice(function: LoadedFunction, inputs: Sequence[Any]) -> list[Any]:
+    """Call the function for each input, or once for all where it wants the whole slice.
+
+    Returns:
+        The results in order; one of them for a whole slice.
+
+    Raises:
+        TaskFailure: a call raised, or asked the interpreter to exit.
+    """
+    results: list[Any] = []
+    try:
+        if function.whole_slice:
+            return [function.call(inputs)]
+        call, keep = function.call, results.append
+        for argument in inputs:
+            keep(call(argument))
+        return results
+    except BaseException as error:  # noqa: BLE001 - told next
+        # The child is the user's alone: whatever leaves the function, an exit too, is the failure of its call.
+        index = None if function.whole_slice else len(results)
+        kind = type(error)
+        name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+        raise TaskFailure(describe(error), user_traceback(error, function.directory), name, index) from None
