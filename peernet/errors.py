@@ -14,6 +14,8 @@ class PeernetError(Exception):
     """The root of all errors that peernet raises on purpose. `str()` says what was wrong and what to do."""
 
     exit_code = 1
+    traceback: str = ""
+    """The text of the user's own frames, when the user's code raised; else empty."""
 
 
 class UsageError(PeernetError):

@@ -22,6 +22,9 @@ its neighbours. Larger ones are blobs, pulled by the receiver."""
 class Config:
     """All bounds of one peer, a part for each concern."""
 
+    address_book: int = 4096
+    """Peers whose addresses are remembered: the routing table, the neighbourhood and owners of known offers."""
+
     kad: KadConfig = field(default_factory=KadConfig)
     gossip: GossipConfig = field(default_factory=GossipConfig)
     work: WorkConfig = field(default_factory=WorkConfig)

@@ -83,6 +83,7 @@ class Context:
     verify: Verifier
     book: AddressBook
     now: Now = field(default_factory=lambda: Now(0.0, 0.0))
+    port: int | None = None
     links: dict[PeerId, Link] = field(default_factory=dict)
     mine: dict[PeerId, None] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)

@@ -170,6 +170,13 @@ class CutsMade:
 
 
 @dataclass(frozen=True, slots=True)
+class Listening:
+    """This peer accepts connections on this port."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class MachineMeasured:
     """This machine now, for the advert. load: 1-minute load over cores; memory: bytes free to lend."""
 
@@ -252,6 +259,7 @@ Event = (
     | Began
     | Done
     | Failed
+    | Listening
     | MachineMeasured
     | JoinAsked
     | SubmitAsked

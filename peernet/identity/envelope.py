@@ -149,6 +149,14 @@ def peek_author(data: bytes) -> PeerId:
     return _split(data).author
 
 
+def peek_domain(data: bytes) -> str:
+    """What kind of record an envelope says it is, unchecked: to choose who opens it.
+
+    Raises EnvelopeError with `reason` `undecodable` if it is no envelope.
+    """
+    return _split(data).domain.decode("ascii", "replace")
+
+
 def _split(data: bytes) -> _Parts:
     """Cuts an envelope at its lengths, which must add up exactly."""
     if len(data) < _HEADER.size + SIGNATURE_BYTES:

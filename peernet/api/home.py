@@ -1,0 +1,24 @@
+"""Which home a caller means, without starting a peer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from peernet.api.client import ControlClient
+from peernet.storage.home import Home
+
+
+def open_home(path: Path | str | None = None) -> Home:
+    """Return the home at `path`, or the user's own (PEERNET_HOME, else the platform's data folder).
+
+    Raises:
+        UsageError: it is no folder of this user's.
+        StorageError: it can't be created or written.
+    """
+    return Home.open(Path(path) if path is not None else Home.default_path(os.environ))
+
+
+def control_client(path: Path | str | None = None) -> ControlClient:
+    """Return a client for the peer of that home, running or not."""
+    return ControlClient(open_home(path).control_socket)

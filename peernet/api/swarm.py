@@ -1,0 +1,166 @@
+"""A local swarm: peers as processes of this machine, on loopback, over real TCP.
+
+The one that submits is called the submitter; the others work. All of them end when the process that started them
+ends, however it ends: each watches its standard input, which is a pipe that only the starter holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from peernet.api.client import ControlClient
+from peernet.errors import BoxError, PeernetError, UsageError
+from peernet.storage.home import Home
+from peernet.wire.control import Join, Ok
+
+START_SECONDS = 30.0
+"""How long a peer process may take to start: about 0.4 s on an idle machine, many times that on a loaded one."""
+
+STOP_SECONDS = 5.0
+"""How long a peer process may take to leave before it is killed."""
+
+MAX_WORKERS = 256
+"""Worker processes of one local swarm: each takes about 45 MiB."""
+
+
+@dataclass(slots=True)
+class _Member:
+    process: subprocess.Popen[bytes]
+    errors: Path
+    peer: str = ""
+    address: str = ""
+
+
+class LocalSwarm:
+    """Worker peers as child processes, and a submitter unless a running peer is given. A context manager.
+
+    Args:
+        workers: how many worker peers, each running one slice at a time.
+        home: the submitter's home, which keeps the journal and results.
+        client: the control socket of a peer that is already running in that home; the workers join it. None
+            starts a submitter as one more process.
+    """
+
+    def __init__(self, workers: int, home: Home, client: ControlClient | None = None) -> None:
+        if not 1 <= workers <= MAX_WORKERS:
+            raise UsageError(f"a local swarm has 1 to {MAX_WORKERS} workers, not {workers}")
+        self._workers = workers
+        self._home = home
+        self._own_submitter = client is None
+        self.client = client or ControlClient(home.control_socket)
+        self._members: list[_Member] = []
+        self._folder: Path | None = None
+        self.worker_ids: tuple[str, ...] = ()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start all processes and join them.
+
+        Raises:
+            PeernetError: one did not start; what it said is in the message, and the others are ended.
+        """
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix="peernet-swarm-"))
+            submitter = self._spawn("submitter", self._home.root, slots=0) if self._own_submitter else None
+            workers = [
+                self._spawn(f"worker-{number}", self._folder / f"home-{number}", slots=1)
+                for number in range(1, self._workers + 1)
+            ]
+            self._await_ready(self._members)
+            self.worker_ids = tuple(worker.peer for worker in workers)
+            self.client.ask(Join(tuple(worker.address for worker in workers)), Ok)
+            assert submitter is None or submitter.peer
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End all processes and remove their folders. Safe to call twice."""
+        for member in self._members:
+            assert member.process.stdin is not None
+            with contextlib.suppress(BrokenPipeError):
+                member.process.stdin.close()
+        deadline = time.monotonic() + STOP_SECONDS
+        for member in self._members:
+            try:
+                member.process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                member.process.kill()
+                member.process.wait()
+            assert member.process.stdout is not None
+            member.process.stdout.close()
+        self._members.clear()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def _spawn(self, name: str, home: Path, *, slots: int) -> _Member:
+        assert self._folder is not None
+        errors = self._folder / f"{name}.err"
+        options = {"home": str(home), "host": "127.0.0.1", "slots": slots, "return_by_itself": False}
+        with errors.open("wb") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "peernet.runtime.main", json.dumps(options)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                start_new_session=True,
+                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            )
+        member = _Member(process, errors)
+        self._members.append(member)
+        return member
+
+    def _await_ready(self, members: Sequence[_Member]) -> None:
+        """Wait for the one line of each process that says who and where it is."""
+        deadline = time.monotonic() + START_SECONDS
+        with selectors.DefaultSelector() as selector:
+            for member in members:
+                assert member.process.stdout is not None
+                selector.register(member.process.stdout, selectors.EVENT_READ, member)
+            while selector.get_map():
+                ready = selector.select(max(0.0, deadline - time.monotonic()))
+                if not ready:
+                    raise BoxError(f"a peer of the local swarm did not start within {START_SECONDS:.0f} s")
+                for key, _ in ready:
+                    selector.unregister(key.fileobj)
+                    _read_ready(key.data)
+
+
+def _read_ready(member: _Member) -> None:
+    assert member.process.stdout is not None
+    line = member.process.stdout.readline()
+    if not line:
+        member.process.wait()
+        raise _start_error(member)
+    ready = json.loads(line)
+    member.peer, member.address = ready["peer"], ready["address"]
+
+
+def _start_error(member: _Member) -> PeernetError:
+    """Return what a process that did not start said, as an error with the same exit code."""
+    said = member.errors.read_text(errors="replace").strip().splitlines()
+    text = said[-1].removeprefix("error: ") if said else f"it ended with exit code {member.process.returncode}"
+    family = UsageError if member.process.returncode == UsageError.exit_code else BoxError
+    return family(f"a peer of the local swarm did not start: {text}")

@@ -1,0 +1,252 @@
+"""`NodeCore`: the one thing that changes the state of a peer. Events in, effects out, no I/O.
+
+It composes the behaviours, a small one for each concern, and does the routing between them: which message goes to
+whom, who hears of connections, and how messages to oneself come back. Decisions are made in the behaviours.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from peernet.config import Config
+from peernet.core.adverts import Adverts
+from peernet.core.context import AddressBook, Context, Link
+from peernet.core.effects import Answer, Effect, Note, Reply
+from peernet.core.events import (
+    Began,
+    Done,
+    Event,
+    Failed,
+    Failure,
+    JoinAsked,
+    LeaveAsked,
+    Listening,
+    MachineMeasured,
+    Now,
+    PeerConnected,
+    PeerLost,
+    Received,
+    Requested,
+    StopAsked,
+    SubmitAsked,
+    Tick,
+    TrustAsked,
+)
+from peernet.core.gossip import Gossip
+from peernet.core.kad import Kad
+from peernet.core.records import ContactRecord, MineRecord
+from peernet.core.work.owner import JobImage, Owner
+from peernet.core.work.worker import Worker
+from peernet.identity.keys import Signer, Verifier
+from peernet.types import Instance, PeerId
+from peernet.wire.base import Message
+from peernet.wire.link import Body, KeyCloned
+
+Handler = Callable[[PeerId, Body], Body | str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a core is: its key's operations are injected, so that a simulator may fake them."""
+
+    peer: PeerId
+    instance: Instance
+    sign: Signer
+    verify: Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What the journal held at the start."""
+
+    contacts: tuple[ContactRecord, ...] = ()
+    mine: tuple[MineRecord, ...] = ()
+    jobs: tuple[JobImage, ...] = ()
+
+
+class NodeCore:
+    """The state of one peer.
+
+    Args:
+        identity: the key's operations and this run's instance.
+        config: bounds.
+        slots: slices run at once; 0 for a peer that only submits.
+        max_slices: slices taken in all, or None for no limit.
+        serves: whose code runs here: "anyone" or "mine".
+        seed: of decisions that need no secrecy (jitter, sampling); one seed, one trace.
+        secret: returns that many unpredictable bytes (nonces, lease ids, the seed of draws).
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        config: Config,
+        *,
+        slots: int,
+        max_slices: int | None,
+        serves: str,
+        seed: int,
+        secret: Callable[[int], bytes],
+    ) -> None:
+        self.context = ctx = Context(
+            me=identity.peer,
+            instance=identity.instance,
+            config=config,
+            random=random.Random(seed),
+            secret=secret,
+            sign=identity.sign,
+            verify=identity.verify,
+            book=AddressBook(config.address_book),
+        )
+        self.kad = Kad(ctx)
+        self.adverts = Adverts(ctx, publish=self._publish_advert)
+        self.worker = Worker(ctx, self.adverts, slots=slots, max_slices=max_slices, serves=serves)
+        self.gossip = Gossip(ctx, self.kad, self.adverts, self.worker)
+        self.owner = Owner(ctx, spread=self.gossip.spread)
+        self._behaviours = (self.kad, self.gossip, self.worker, self.owner)
+        self._handlers: dict[type[Message], Handler] = {KeyCloned: self._on_key_cloned}
+        for behaviour in self._behaviours:
+            self._handlers.update(behaviour.handlers)
+        self._routes: Mapping[type, Callable[..., None]] = {
+            Tick: lambda event: None,
+            PeerConnected: self._on_connected,
+            PeerLost: self._on_lost,
+            Received: self._on_received,
+            Requested: self._on_requested,
+            Began: lambda event: self.worker.on_began(event.id),
+            Done: ctx.settle,
+            Failed: ctx.settle,
+            Listening: self._on_listening,
+            MachineMeasured: self.adverts.machine,
+            JoinAsked: self._on_join,
+            SubmitAsked: lambda event: self.owner.submit(event.id, event.submission),
+            StopAsked: lambda event: self.owner.stop(event.id, event.job),
+            TrustAsked: self._on_trust,
+            LeaveAsked: self._on_leave,
+        }
+
+    def start(self, restored: Restored, now: Now) -> list[Effect]:
+        """Rebuild the state from the journal and begin. Call once, before the first event."""
+        self.context.now = now
+        for record in restored.mine:
+            self.context.mine[record.peer] = None
+        self.kad.restore(restored.contacts)
+        for behaviour in self._behaviours:
+            behaviour.start()
+        self.owner.restore(restored.jobs)
+        return self._finish()
+
+    def handle(self, event: Event, now: Now) -> list[Effect]:
+        """Take in one event; return what is wanted now. Due timers run first."""
+        self.context.now = now
+        self.context.run_timers()
+        self._routes[type(event)](event)
+        return self._finish()
+
+    def next_deadline(self) -> float:
+        """Return the monotonic time at which a `Tick` is wanted, or infinity."""
+        return self.context.next_deadline()
+
+    def _finish(self) -> list[Effect]:
+        """Deliver messages to oneself, which may bring more, and hand out the effects."""
+        ctx = self.context
+        while ctx.local:
+            body, then = ctx.local.popleft()
+            answer = self._dispatch(ctx.me, body)
+            if then is not None:
+                then(_outcome(answer))
+        self.owner.flush()
+        self.worker.flush()
+        effects, ctx.effects = ctx.effects, []
+        return effects
+
+    def _dispatch(self, peer: PeerId, body: Body) -> Body | str | None:
+        handler = self._handlers.get(type(body))
+        if handler is None:
+            self.context.refuse("message: out of turn", peer, type(body).__name__)
+            return f"{type(body).__name__} is no request"
+        return handler(peer, body)
+
+    def _on_received(self, event: Received) -> None:
+        self._dispatch(event.peer, event.body)
+
+    def _on_requested(self, event: Requested) -> None:
+        answer = self._dispatch(event.peer, event.body)
+        if answer is None:
+            answer = f"{type(event.body).__name__} is no request"
+        self.context.emit(Reply(event.peer, event.call, answer))
+
+    def _on_listening(self, event: Listening) -> None:
+        self.context.port = event.port
+
+    def _on_connected(self, event: PeerConnected) -> None:
+        ctx = self.context
+        ctx.links[event.peer] = Link(
+            instance=event.instance,
+            addresses=event.addresses,
+            host=event.host,
+            observed=event.observed,
+            inbound=event.inbound,
+            rtt=event.rtt,
+            since=ctx.now.mono,
+        )
+        ctx.book.learn(event.peer, event.addresses)
+        for behaviour in self._behaviours:
+            behaviour.on_connected(event.peer)
+        ctx.note(Note("peers", peer=event.peer))
+
+    def _on_lost(self, event: PeerLost) -> None:
+        self.context.links.pop(event.peer, None)
+        for behaviour in self._behaviours:
+            behaviour.on_lost(event.peer, event.clean)
+        self.context.note(Note("peers", peer=event.peer))
+
+    def _on_key_cloned(self, peer: PeerId, body: Body) -> None:
+        assert isinstance(body, KeyCloned)
+        if body.other != self.context.instance:
+            self.context.note(
+                Note(
+                    "warning",
+                    f"another running peer at {body.host} uses this peer's key: "
+                    "give one of the two a PEERNET_HOME with a key of its own",
+                    peer=peer,
+                )
+            )
+
+    def _on_join(self, event: JoinAsked) -> None:
+        self.kad.join(event.addresses, lambda failure: self.context.emit(Answer(event.id, failure)))
+
+    def _on_trust(self, event: TrustAsked) -> None:
+        ctx = self.context
+        for peer in event.peers:
+            if event.mine:
+                ctx.mine[peer] = None
+                ctx.save(MineRecord(peer))
+            else:
+                ctx.mine.pop(peer, None)
+                ctx.forget(MineRecord.space, peer)
+        ctx.emit(Answer(event.id, None))
+
+    def _on_leave(self, event: LeaveAsked) -> None:
+        self.owner.leave()
+        self.worker.leave()
+        self.gossip.leave()
+        self.context.emit(Answer(event.id, None))
+
+    def _publish_advert(self, envelope: bytes) -> None:
+        """Adverts live in the DHT and are gossiped in the neighbourhood."""
+        self.kad.put_advert(envelope)
+        self.gossip.spread_advert(envelope)
+
+
+def _outcome(answer: Body | str | None) -> Done | Failed:
+    if answer is None or isinstance(answer, str):
+        return Failed(0, Failure("refused", answer or "no answer"))
+    return Done(0, answer)
+
+
+def images(jobs: Iterable[JobImage]) -> tuple[JobImage, ...]:
+    """Return job images in order of submission, the order in which they are resumed."""
+    return tuple(sorted(jobs, key=lambda image: image.job.submitted))

@@ -1,0 +1,201 @@
+"""Carries out the core's effects on boxes: a worker's boxes by job, and the job hosts of one's own jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeVar
+
+import trio
+
+from peernet.box.limits import Limits, default_limits
+from peernet.config import Config
+from peernet.core.effects import (
+    CloseBox,
+    CloseHost,
+    Cut,
+    Finish,
+    Fold,
+    KillSlice,
+    OpenBox,
+    OpenHost,
+    Replay,
+    RunSlice,
+)
+from peernet.core.events import (
+    Began,
+    CutsMade,
+    CutSlice,
+    Done,
+    Event,
+    Failed,
+    Failure,
+    HostOpened,
+    SliceOutcome,
+)
+from peernet.errors import BoxError, PeernetError
+from peernet.runtime.failures import to_failure
+from peernet.runtime.payloads import Payloads
+from peernet.sandbox import Box, Executor, HostBox
+from peernet.types import JobId, Payload
+
+BoxEffect = OpenBox | RunSlice | KillSlice | CloseBox | OpenHost | Cut | Replay | Fold | Finish | CloseHost
+
+E = TypeVar("E", bound=BoxEffect)
+
+
+class Boxes:
+    """The boxes of one peer.
+
+    Args:
+        executor: starts them. payloads: turns digests into bytes and back. post: takes outcomes.
+        nursery: where the work runs. printed: is told what a project prints in its job host.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        payloads: Payloads,
+        config: Config,
+        post: Callable[[Event], None],
+        nursery: trio.Nursery,
+        printed: Callable[[JobId, str], None],
+    ) -> None:
+        self._executor = executor
+        self._payloads = payloads
+        self._limits = default_limits(config.box)
+        self._post = post
+        self._nursery = nursery
+        self._printed = printed
+        self._boxes: dict[JobId, Box] = {}
+        self._hosts: dict[JobId, HostBox] = {}
+        self._running: dict[int, trio.CancelScope] = {}
+        self._openings: dict[JobId, trio.CancelScope] = {}
+
+    def carry(self, effect: BoxEffect) -> None:
+        """Carry out one effect; its outcome is posted later."""
+        match effect:
+            case OpenBox():
+                self._start(effect.id, self._open_box, effect)
+            case RunSlice():
+                self._start(effect.id, self._run_slice, effect)
+            case KillSlice():
+                scope = self._running.get(effect.id)
+                if scope is not None:
+                    scope.cancel()
+            case CloseBox():
+                self._close(effect.job, self._boxes.pop(effect.job, None))
+            case OpenHost():
+                self._start(effect.id, self._open_host, effect)
+            case Cut():
+                self._start(effect.id, self._cut, effect)
+            case Replay():
+                self._start(effect.id, self._replay, effect)
+            case Fold():
+                self._start(effect.id, self._fold, effect)
+            case Finish():
+                self._start(effect.id, self._finish, effect)
+            case CloseHost():
+                self._close(effect.job, self._hosts.pop(effect.job, None))
+
+    def _close(self, job: JobId, box: Box | HostBox | None) -> None:
+        if job in self._openings:
+            self._openings[job].cancel()
+        if box is not None:
+            self._nursery.start_soon(box.aclose)
+
+    def _start(self, number: int, work: Callable[[E], Awaitable[object]], effect: E) -> None:
+        self._nursery.start_soon(self._settle, number, work, effect)
+
+    async def _settle(self, number: int, work: Callable[[E], Awaitable[object]], effect: E) -> None:
+        """Do the work and post exactly one outcome."""
+        scope = self._running[number] = trio.CancelScope()
+        outcome: Done | Failed = Failed(number, Failure("box", "stopped"))
+        try:
+            with scope:
+                outcome = Done(number, await work(effect))
+        except PeernetError as error:
+            outcome = Failed(number, to_failure(error))
+        finally:
+            del self._running[number]
+        self._post(outcome)
+
+    async def _open_box(self, effect: OpenBox) -> None:
+        if effect.job in self._boxes:
+            return
+        with self._opening(effect.job):
+            bundle = await self._payloads.get(Payload(effect.bundle, 0))
+            self._boxes[effect.job] = await self._executor.open_box(bundle, self._limits, effect.slots)
+
+    async def _run_slice(self, effect: RunSlice) -> SliceOutcome:
+        box = self._boxes.get(effect.job)
+        if box is None:
+            raise BoxError("the box of the job is closed")
+        limits = replace(self._limits, seconds=effect.seconds, memory=effect.memory or self._limits.memory)
+        data = await self._payloads.get(effect.input)
+        ran = await box.run(data, limits, lambda: self._post(Began(effect.id)))
+        value = None if ran.value is None else await self._payloads.keep(ran.value)
+        return SliceOutcome(
+            status=ran.status.value,
+            value=value,
+            error=ran.error,
+            call=ran.call,
+            traceback=ran.traceback,
+            cpu_seconds=ran.cpu_seconds,
+            wall_seconds=ran.wall_seconds,
+        )
+
+    async def _open_host(self, effect: OpenHost) -> HostOpened:
+        with self._opening(effect.job):
+            bundle = await self._payloads.get(Payload(effect.bundle, 0))
+            overrides: dict[str, object] = {
+                name: getattr(effect, name)
+                for name in ("slice_size", "replicas", "quorum", "timeout")
+                if getattr(effect, name) is not None
+            }
+            host = await self._executor.open_host(bundle, overrides, lambda text: self._printed(effect.job, text))
+            self._hosts[effect.job] = host
+        opened = host.opened
+        return HostOpened(
+            name=opened.name,
+            length=opened.length,
+            slice_size=opened.slice_size,
+            replicas=opened.replicas,
+            quorum=opened.quorum,
+            timeout=opened.timeout,
+            whole_slice=opened.whole_slice,
+            reduces=opened.reduces,
+        )
+
+    async def _cut(self, effect: Cut) -> CutsMade:
+        made = await self._host(effect.job).cut(effect.calls, effect.count)
+        cuts = [CutSlice(calls, await self._payloads.keep(data)) for calls, data in made.cuts]
+        return CutsMade(tuple(cuts), made.end)
+
+    async def _replay(self, effect: Replay) -> None:
+        await self._host(effect.job).replay(effect.cuts)
+
+    async def _fold(self, effect: Fold) -> None:
+        await self._host(effect.job).fold(effect.index, await self._payloads.get(effect.value))
+
+    async def _finish(self, effect: Finish) -> Payload:
+        return await self._payloads.keep(await self._host(effect.job).finish(effect.slices))
+
+    def _host(self, job: JobId) -> HostBox:
+        host = self._hosts.get(job)
+        if host is None:
+            raise BoxError("the job host is closed")
+        return host
+
+    @contextmanager
+    def _opening(self, job: JobId) -> Iterator[None]:
+        """A close that comes while a box is being opened cancels the opening."""
+        with trio.CancelScope() as scope:
+            self._openings[job] = scope
+            try:
+                yield
+            finally:
+                del self._openings[job]
+        if scope.cancelled_caught:
+            raise BoxError("closed while it was being opened")

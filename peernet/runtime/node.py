@@ -1,0 +1,203 @@
+"""A running peer: the core, its driver, and everything the driver acts through, under one nursery."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import trio
+
+from peernet.config import Config
+from peernet.core.effects import Call, Dial, Disconnect, Effect, Fetch, Hold, Note, PinBlob, Reply, Send, UnpinBlobs
+from peernet.core.events import Event, Failure, JoinAsked, LeaveAsked
+from peernet.core.node import Identity, NodeCore
+from peernet.errors import PeernetError
+from peernet.identity.keys import KeyPair, verify
+from peernet.identity.multiaddr import Multiaddr
+from peernet.identity.peerid import format_peer_id
+from peernet.net import Pool, TcpTransport
+from peernet.runtime.boxes import Boxes, BoxEffect
+from peernet.runtime.clock import system_clock
+from peernet.runtime.control import serve_control
+from peernet.runtime.driver import Driver
+from peernet.runtime.failures import to_error
+from peernet.runtime.groups import unwrapped
+from peernet.runtime.machine import measure, measure_speed
+from peernet.runtime.network import Network
+from peernet.runtime.options import PeerOptions
+from peernet.runtime.payloads import Payloads
+from peernet.runtime.restore import restore
+from peernet.runtime.service import Service
+from peernet.sandbox import Executor, Findings, PlainExecutor, probe
+from peernet.storage.blobs import BlobStore
+from peernet.storage.home import Home
+from peernet.storage.journal import Journal
+from peernet.storage.keyfile import load_or_create_key
+from peernet.types import Instance, JobId
+
+MEASURE_SECONDS = 10.0
+"""How often load and free memory are read for the advert."""
+
+LEAVE_SECONDS = 2.0
+"""How long leaving may take: goodbyes are small, and nobody may keep this peer from leaving."""
+
+WARNINGS_KEPT = 32
+"""The last warnings that a status shows."""
+
+
+class Node:
+    """One running peer. Made by `open_node`; the control socket and `peernet.Peer` are its front ends."""
+
+    def __init__(
+        self, options: PeerOptions, home: Home, key: KeyPair, journal: Journal, executor: Executor, findings: Findings
+    ) -> None:
+        self.options = options
+        self.home = home
+        self.key = key
+        self.journal = journal
+        self.findings = findings
+        self.warnings: deque[str] = deque(maxlen=WARNINGS_KEPT)
+        self.blobs = BlobStore(home.blob_folder, options.config.storage.blob_quota, options.config.storage)
+        self.payloads = Payloads(self.blobs)
+        self._executor = executor
+        instance = Instance(secrets.token_bytes(16))
+        self.core = NodeCore(
+            Identity(key.peer_id, instance, key.sign, verify),
+            options.config,
+            slots=options.slots if findings.tier else 0,
+            max_slices=options.max_slices,
+            serves=options.serves,
+            seed=secrets.randbits(64),
+            secret=secrets.token_bytes,
+        )
+        self.driver = Driver(self.core, journal, system_clock, self._carry, self._note)
+        self.pool = Pool(
+            key,
+            instance,
+            TcpTransport(),
+            options.config.net,
+            self.blobs,
+            self.driver.post,
+            random.Random(secrets.randbits(64)),
+            secrets.token_bytes,
+            verify,
+            lambda: system_clock().wall,
+        )
+        self.service = Service(self)
+        self._network: Network
+        self._boxes: Boxes
+        self.on_note: Callable[[Note], None] = lambda note: None
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Full multiaddrs where this peer can be reached, the most useful first."""
+        return tuple(
+            str(Multiaddr.parse(address).with_peer(self.key.peer_id)) for address in self.pool.listening
+        )
+
+    @property
+    def text_id(self) -> str:
+        """The peer id in libp2p's text form."""
+        return format_peer_id(self.key.peer_id)
+
+    async def ask(self, make: Callable[[int], Event]) -> object:
+        """Give the core a command and return its answer.
+
+        Raises:
+            PeernetError: the core's `Failure`, as the error it stands for.
+        """
+        answer = await self.driver.ask(make)
+        if isinstance(answer, Failure):
+            raise to_error(answer)
+        return answer
+
+    async def join(self, addresses: tuple[str, ...]) -> None:
+        """Join the network through these multiaddrs; one that answers is enough.
+
+        Raises:
+            AddressError: one is no multiaddr. UnreachableError: nobody answers. WrongPeerError: another peer does.
+        """
+        texts = tuple(str(Multiaddr.parse(address)) for address in addresses)
+        await self.ask(lambda number: JoinAsked(number, texts))
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Serve until cancelled; started once the port is open and the control socket listens."""
+        async with trio.open_nursery() as nursery:
+            self._network = Network(self.pool, self.blobs, self.driver.post, nursery)
+            self._boxes = Boxes(
+                self._executor, self.payloads, self.options.config, self.driver.post, nursery, self.service.printed
+            )
+            await nursery.start(self.pool.run, self.options.host, self.options.port)
+            await nursery.start(serve_control, self.home.control_socket, self.service.serve)
+            first = self.core.start(restore(self.journal, self.options.return_by_itself), system_clock())
+            nursery.start_soon(self.driver.run, first)
+            nursery.start_soon(self._measure)
+            if self.options.join:
+                await self.join(self.options.join)
+            task_status.started()
+
+    async def leave(self) -> None:
+        """Tell whom it concerns that this peer goes; called before the nursery is cancelled."""
+        with trio.move_on_after(LEAVE_SECONDS, shield=True):
+            await self.driver.ask(LeaveAsked)
+            await self.pool.aclose()
+
+    async def _measure(self) -> None:
+        speed = await trio.to_thread.run_sync(measure_speed)
+        while True:
+            self.driver.post(measure(self.findings.tier, speed))
+            await trio.sleep(MEASURE_SECONDS)
+
+    def _carry(self, effect: Effect) -> None:
+        if isinstance(effect, Send | Call | Reply | Dial | Disconnect | Hold | Fetch):
+            self._network.carry(effect)
+        elif isinstance(effect, BoxEffect):
+            self._boxes.carry(effect)
+        elif isinstance(effect, PinBlob):
+            self.blobs.pin(effect.digest, effect.job)
+        elif isinstance(effect, UnpinBlobs):
+            self.blobs.unpin_owner(effect.job)
+        else:
+            raise AssertionError(f"no one carries out {type(effect).__name__}")
+
+    def _note(self, note: Note) -> None:
+        if note.topic == "warning":
+            self.warnings.append(note.text)
+        self.service.noted(note)
+        self.on_note(note)
+
+
+@asynccontextmanager
+async def open_node(options: PeerOptions, on_note: Callable[[Note], None] | None = None) -> AsyncIterator[Node]:
+    """Run a peer for as long as the context lasts.
+
+    Raises:
+        HomeInUseError: another peer runs in the home. KeyFileError: the key can't be used. PortInUseError: the port
+            is taken. AddressError, UnreachableError, WrongPeerError: `options.join` did not work.
+        StorageError: the disk refused.
+    """
+    home = Home.open(options.home)
+    with unwrapped(), home.lock():
+        key = KeyPair.from_seed(load_or_create_key(home.key_file, os.urandom))
+        async with AsyncExitStack() as stack:
+            journal = stack.enter_context(Journal.open(home.journal_file, config=options.config.storage))
+            findings = probe()
+            executor = PlainExecutor(home.scratch_folder, options.config.box)
+            stack.push_async_callback(executor.aclose)
+            node = Node(options, home, key, journal, executor, findings)
+            if on_note is not None:
+                node.on_note = on_note
+            async with trio.open_nursery() as nursery:
+                await nursery.start(node.run)
+                try:
+                    yield node
+                finally:
+                    await node.leave()
+                    nursery.cancel_scope.cancel()
+
+
+__all__ = ["Config", "JobId", "Node", "PeernetError", "open_node"]

@@ -1,0 +1,30 @@
+"""How a peer is to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from peernet.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class PeerOptions:
+    """What a user chooses for a peer.
+
+    home: the folder of all its state. host, port: where it listens; port 0 lets the system choose.
+    join: multiaddrs of peers to join through. slots: slices run at once; 0 only submits.
+    max_slices: slices taken in all, None for no limit. serves: whose code runs here.
+    return_by_itself: whether contacts of an earlier run are tried at the start.
+    """
+
+    home: Path
+    host: str = "0.0.0.0"
+    port: int = 0
+    join: tuple[str, ...] = ()
+    slots: int = 1
+    max_slices: int | None = None
+    serves: Literal["anyone", "mine"] = "anyone"
+    return_by_itself: bool = True
+    config: Config = field(default_factory=Config)
