@@ -51,7 +51,7 @@ class WorkConfig:
     """Folds asked of the job host at once: enough to hide its pipe's round trip."""
 
     fold_backlog: int = 1024
-    """Accepted results waiting to be folded, beyond which no further slice is granted until the host catches up."""
+    """Accepted results waiting to be folded, beyond which nothing is granted until the host catches up."""
 
     fetches: int = 16
     """Result blobs of a job pulled at once. Others wait their turn; each is up to 64 MiB."""
@@ -61,6 +61,9 @@ class WorkConfig:
 
     slice_seconds: float = 0.5
     """Run time that a slice is sized for: a lost one costs little, and a fork of 4 ms is under one per cent."""
+
+    slice_seconds_least: float = 0.1
+    """Run time under which slices are not made smaller only to give every slot some: a fork would show."""
 
     slice_growth: int = 16
     """A slice holds at most so many times the calls of the largest one measured: costs may grow with the input."""

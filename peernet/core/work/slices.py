@@ -1,0 +1,211 @@
+"""The states of slices, in one place, and the slices that a job has under way.
+
+A slice is `open` while it needs a first lease, `leased` while leases or undecided results of it exist, `disputed`
+from the first difference on, and ends as `accepted` or `failed`. A disputed slice keeps being leased and stays
+disputed until it ends, so that the word tells people what happened, not what is going on. A slice that is open
+because its only lease was lost is leased again when that lease's result arrives after all (`revived`): results are
+judged in `leased` and `disputed` only.
+
+A job may have a million slices, so a decided one leaves nothing but a bit here; its result is in the journal.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from peernet.core.work.leases import LIVE, OUT, Lease
+from peernet.core.work.pool import Pool
+from peernet.core.work.votes import Key, Policy, Vote
+from peernet.types import LeaseId, Payload, PeerId
+
+SliceState = Literal["open", "leased", "accepted", "disputed", "failed"]
+SliceEvent = Literal["granted", "freed", "revived", "agreed", "differed", "given up"]
+
+SLICE_STATES: dict[tuple[SliceState, SliceEvent], SliceState] = {
+    ("open", "granted"): "leased",
+    ("leased", "granted"): "leased",
+    ("leased", "freed"): "open",
+    ("open", "revived"): "leased",
+    ("leased", "agreed"): "accepted",
+    ("leased", "differed"): "disputed",
+    ("disputed", "granted"): "disputed",
+    ("disputed", "freed"): "disputed",
+    ("disputed", "differed"): "disputed",
+    ("disputed", "agreed"): "accepted",
+    ("leased", "given up"): "failed",
+    ("disputed", "given up"): "failed",
+}
+
+
+@dataclass(slots=True, eq=False)
+class Slice:
+    """An undecided slice.
+
+    first: number of its first call. leases: all that may still return, or have a vote. attempts: leases given.
+    losses: leases lost with their workers. stretches: times that it exceeded a limit of the owner's own making.
+    barred: peers that withheld this slice's bytes.
+    """
+
+    index: int
+    first: int
+    calls: int
+    input: Payload
+    state: SliceState = "open"
+    leases: dict[LeaseId, Lease] = field(default_factory=dict)
+    votes: dict[PeerId, Vote] = field(default_factory=dict)
+    attempts: int = 0
+    losses: int = 0
+    stretches: int = 0
+    barred: tuple[PeerId, ...] = ()
+
+    def may_lease(self, peer: PeerId) -> bool:
+        """Return whether a peer may get a lease: it holds none, has no vote, and withheld nothing."""
+        if peer in self.votes or peer in self.barred:
+            return False
+        return all(lease.peer != peer or lease.state not in OUT for lease in self.leases.values())
+
+    def missing(self, policy: Policy) -> int:
+        """Return how many more leases it needs now."""
+        live = trusted = 0
+        for lease in self.leases.values():
+            if lease.state in LIVE:
+                live += 1
+                trusted += lease.trusted
+        return policy.missing(self.votes.values(), live, trusted > 0)
+
+    def peers(self) -> Iterator[PeerId]:
+        """Go through the peers that have it or have returned it."""
+        for lease in self.leases.values():
+            if lease.state in OUT:
+                yield lease.peer
+        yield from self.votes
+
+
+class SliceTable:
+    """The slices of a job: undecided ones in full, accepted ones as a bit.
+
+    fresh: those that nobody has. partial: those that somebody has or had, and that need another lease.
+    """
+
+    def __init__(self, policy: Policy, recent_limit: int) -> None:
+        self._policy = policy
+        self._recent_limit = recent_limit
+        self._accepted = bytearray()
+        self.undecided: dict[int, Slice] = {}
+        self.fresh: Pool[int] = Pool()
+        self.partial: Pool[int] = Pool()
+        self.recent: OrderedDict[int, Key] = OrderedDict()
+        self.cut = 0
+        self.calls = 0
+        self.accepted = 0
+        self.accepted_calls = 0
+        self.disputed = 0
+        self.bytes = 0
+
+    def add(self, calls: int, given: Payload) -> Slice:
+        """Take in the next slice that was cut."""
+        entry = Slice(self.cut, self.calls, calls, given)
+        self.undecided[entry.index] = entry
+        self.cut += 1
+        self.calls += calls
+        self.bytes += _inline(given)
+        self.fresh.add(entry.index)
+        return entry
+
+    def add_accepted(self, calls: int) -> None:
+        """Take in the next slice, which was accepted before a restart."""
+        self._mark(self.cut, calls)
+        self.cut += 1
+        self.calls += calls
+
+    def is_accepted(self, index: int) -> bool:
+        """Return whether a slice is accepted."""
+        return index >> 3 < len(self._accepted) and bool(self._accepted[index >> 3] & (1 << (index & 7)))
+
+    def advance(self, entry: Slice, event: SliceEvent) -> None:
+        """Apply an event to an undecided slice.
+
+        Raises:
+            AssertionError: the table has no such transition, so this peer is wrong about something.
+        """
+        old = entry.state
+        new = SLICE_STATES.get((old, event))
+        assert new is not None, f"a slice that is {old} can't be {event}"
+        entry.state = new
+        self.disputed += (new == "disputed") - (old == "disputed")
+
+    def place(self, entry: Slice) -> None:
+        """Put a slice where it can be drawn, or take it out of there, after its leases or votes have changed."""
+        if entry.missing(self._policy) <= 0:
+            self.fresh.discard(entry.index)
+            self.partial.discard(entry.index)
+        elif entry.votes or entry.leases:
+            self.fresh.discard(entry.index)
+            self.partial.add(entry.index)
+        else:
+            self.partial.discard(entry.index)
+            self.fresh.add(entry.index)
+
+    def add_vote(self, entry: Slice, vote: Vote) -> None:
+        """Count a result. Its bytes are kept once for each distinct result."""
+        for other in entry.votes.values():
+            if other.key == vote.key:
+                vote = replace(vote, value=other.value)
+                break
+        else:
+            self.bytes += _inline(vote.value)
+        entry.votes[vote.peer] = vote
+
+    def accept(self, entry: Slice, key: Key) -> None:
+        """Forget a slice whose result is accepted, but for a bit."""
+        self.advance(entry, "agreed")
+        del self.undecided[entry.index]
+        self.fresh.discard(entry.index)
+        self.partial.discard(entry.index)
+        self.bytes -= _held(entry)
+        self._mark(entry.index, entry.calls)
+        self.recent[entry.index] = key
+        if len(self.recent) > self._recent_limit:
+            self.recent.popitem(last=False)
+
+    def validate(self) -> None:
+        """Check that all views of the slices agree. For tests."""
+        assert self.cut == self.accepted + len(self.undecided)
+        assert self.accepted == sum(byte.bit_count() for byte in self._accepted)
+        assert self.calls == self.accepted_calls + sum(entry.calls for entry in self.undecided.values())
+        assert self.disputed == sum(entry.state == "disputed" for entry in self.undecided.values())
+        assert self.bytes == sum(map(_held, self.undecided.values()))
+        assert len(self.recent) <= self._recent_limit
+        for index, entry in self.undecided.items():
+            assert entry.index == index and not self.is_accepted(index)
+            assert entry.state != "accepted"
+            assert not (index in self.fresh and index in self.partial)
+            if entry.state == "failed":
+                continue
+            assert (index in self.fresh or index in self.partial) == (entry.missing(self._policy) > 0)
+            assert (index in self.fresh) == (not entry.leases and not entry.votes)
+            assert self._policy.decide(entry.votes.values()) is None
+            if entry.state == "open":
+                assert not any(lease.state in OUT for lease in entry.leases.values())
+        assert len(self.fresh) + len(self.partial) <= len(self.undecided)
+
+    def _mark(self, index: int, calls: int) -> None:
+        missing = (index >> 3) + 1 - len(self._accepted)
+        if missing > 0:
+            self._accepted.extend(bytes(missing))
+        self._accepted[index >> 3] |= 1 << (index & 7)
+        self.accepted += 1
+        self.accepted_calls += calls
+
+
+def _inline(payload: Payload | None) -> int:
+    return len(payload.inline) if payload is not None and payload.inline is not None else 0
+
+
+def _held(entry: Slice) -> int:
+    """Inline bytes that an undecided slice keeps in memory: its input, and each distinct result once."""
+    distinct = {vote.key: vote.value for vote in entry.votes.values()}
+    return _inline(entry.input) + sum(map(_inline, distinct.values()))
