@@ -13,7 +13,7 @@ from peernet.project.options import Options, make_options, override
 
 if TYPE_CHECKING:
     from peernet.project.bundle import Bundle
-    from peernet.project.collect import bundle_project, collect
+    from peernet.project.collector import bundle_project, collect
     from peernet.project.cut import Cut, Cutter, open_input
     from peernet.project.fold import Folder
     from peernet.project.load import LoadedFunction, load_function, load_project, materialise
@@ -26,8 +26,8 @@ _HOMES = {
     "Folder": "fold",
     "LoadedFunction": "load",
     "TaskFailure": "run",
-    "bundle_project": "collect",
-    "collect": "collect",
+    "bundle_project": "collector",
+    "collect": "collector",
     "load_function": "load",
     "load_project": "load",
     "materialise": "load",

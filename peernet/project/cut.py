@@ -21,7 +21,7 @@ _REPR_LIMIT = 80
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """One slice of the input. calls: inputs in it, at least 1. data: a byte for the kind, and the encoded inputs."""
+    """One slice of the input. calls: inputs in it, at least 1. data: a byte for the kind, then the inputs."""
 
     calls: int
     data: bytes
@@ -31,8 +31,8 @@ class Cutter:
     """Cuts an input into slices, in order, as many calls at a time as asked. Runs user code: for the job host.
 
     A range travels as a range, plain data by the codec of results, anything else by cloudpickle. A pickle of a set
-    of strings depends on the hash seed, so a host has to run with a fixed PYTHONHASHSEED (boxes set 0), or `replay`
-    sees another input after a restart.
+    of strings depends on the hash seed, so a host has to run with a fixed PYTHONHASHSEED (boxes set 0); `replay`
+    would else see another input after a restart.
     """
 
     def __init__(self, over: Any, whole_slice: bool = False) -> None:

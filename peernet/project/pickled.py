@@ -52,7 +52,7 @@ def _dumps(value: object, project: Project[..., object], *, bare: bool) -> bytes
 def _pickle(value: object, bare: bool) -> bytes:
     import cloudpickle
 
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    class Pickler(cloudpickle.Pickler):
         """Leaves the inputs of projects out of what workers get."""
 
         def reducer_override(self, item: Any) -> Any:
@@ -72,7 +72,7 @@ def _culprit(project: Project[..., object], bare: bool) -> str:
             _pickle(value, bare)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # noqa: BLE001 - user code may raise anything
+        except BaseException:  # noqa: BLE001 - user code may raise anything
             kind = type(value)
             return f"{what} ({kind.__module__}.{kind.__qualname__}) of project {project.name!r}"
     return ""
