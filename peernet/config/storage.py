@@ -35,9 +35,12 @@ class StorageConfig:
     blob_quota: int = 10 * GIB
     """Bytes of blobs kept on disk. Blobs of ended jobs are evicted beyond it, oldest access first."""
 
+    blob_size: int = 1 * GIB
+    """Bytes of one blob at most: a stranger's claim of more is refused before other blobs make room for it."""
+
     blob_count: int = 65_536
     """Blobs kept at most, so that the index in memory stays near 16 MiB. Blobs are larger than the inline
-    limit of 48 KiB, so a quota of 10 GiB is usually met first only by blobs above 160 KiB."""
+    limit of 48 KiB; the quota of 10 GiB is met before this by blobs of 160 KiB and more."""
 
     blob_pins: int = 262_144
     """Pairs of blob and owner that may be pinned: four jobs for each blob. Pins live in memory."""

@@ -24,7 +24,7 @@ class BlobIndex:
         self._reserved_bytes = 0
         self._reserved = 0
         self._owners: dict[Digest, set[bytes]] = {}
-        self._pins: dict[bytes, set[Digest]] = {}
+        self._pins: dict[bytes, dict[Digest, None]] = {}  # in the order of pinning
         self._pin_count = 0
         self._quota = quota
         self._count_limit = config.blob_count
@@ -104,13 +104,12 @@ class BlobIndex:
             raise StorageError(f"{self._pin_count} blobs are pinned by running jobs: stop a job")
         self._pin_count += 1
         self._owners.setdefault(digest, owners).add(owner)
-        self._pins.setdefault(owner, set()).add(digest)
+        self._pins.setdefault(owner, {})[digest] = None
         self._replace(digest)
 
     def unpin_owner(self, owner: bytes) -> None:
         """See `BlobStore.unpin_owner`."""
-        # Sorted, so that the order of eviction does not depend on that of a set.
-        for digest in sorted(self._pins.pop(owner, ())):
+        for digest in self._pins.pop(owner, {}):
             self._pin_count -= 1
             self._owners[digest].discard(owner)
             if not self._owners[digest]:

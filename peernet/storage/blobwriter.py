@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from peernet.errors import BlobMissingError
+from peernet.errors import BlobMissingError, StorageError
 from peernet.storage.disk import PRIVATE_FILE, disk_error, write_all
 from peernet.types import Digest
 
@@ -27,11 +28,16 @@ class BlobWriter:
         self._settle = settle
         self._hash = hashlib.sha256()
         self._written = 0
+        self._fd = -1
         self._open = True
+
+    def open(self) -> None:
+        """Make the temporary file. Raises StorageError, after which the writer has ended."""
         try:
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
+            self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
         except OSError as error:
-            raise disk_error("write", path, error) from None
+            self.abort()
+            raise disk_error("write", self.path, error) from None
 
     @property
     def written(self) -> int:
@@ -46,17 +52,18 @@ class BlobWriter:
             StorageError: the disk is full or fails.
             ValueError: the writer has ended. After any error it has.
         """
-        self._check_open()
-        if self._written + len(chunk) > self.size:
-            self.abort()
-            raise BlobMissingError(f"more than {self.size} bytes came for the blob {self.digest.hex()}")
-        try:
-            write_all(self._fd, chunk)
-        except OSError as error:
-            self.abort()
-            raise disk_error("write", self.path, error) from None
+        self._append(chunk)
         self._hash.update(chunk)
-        self._written += len(chunk)
+
+    def write_whole(self, data: bytes) -> None:
+        """Write and finish at once bytes that the caller has just hashed itself: hashing costs as much as writing.
+
+        Raises:
+            StorageError: the disk is full or fails.
+            ValueError: the writer has ended.
+        """
+        self._append(data)
+        self._keep()
 
     def finish(self) -> Digest:
         """Check the whole and put it into the store.
@@ -73,18 +80,14 @@ class BlobWriter:
             raise BlobMissingError(
                 f"the {written} bytes that came are not the blob {self.digest.hex()} of {self.size} bytes"
             )
-        self._close()
-        try:
-            self._settle(self, True)
-        finally:
-            self.path.unlink(missing_ok=True)
+        self._keep()
         return self.digest
 
     def abort(self) -> None:
         """Remove what came so far and free its room. Does nothing to a writer that has ended."""
         if self._open:
             self._close()
-            self.path.unlink(missing_ok=True)
+            self._remove()
             self._settle(self, False)
 
     def __enter__(self) -> Self:
@@ -93,9 +96,35 @@ class BlobWriter:
     def __exit__(self, *exc_info: object) -> None:
         self.abort()
 
+    def _append(self, chunk: bytes) -> None:
+        self._check_open()
+        if self._written + len(chunk) > self.size:
+            self.abort()
+            raise BlobMissingError(f"more than {self.size} bytes came for the blob {self.digest.hex()}")
+        try:
+            write_all(self._fd, chunk)
+        except OSError as error:
+            self.abort()
+            raise disk_error("write", self.path, error) from None
+        self._written += len(chunk)
+
+    def _keep(self) -> None:
+        self._close()
+        try:
+            self._settle(self, True)
+        except StorageError:
+            self._remove()
+            raise
+
     def _close(self) -> None:
         self._open = False
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
+
+    def _remove(self) -> None:
+        # A file that stays is removed when the store is opened next; the error that led here matters more.
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
 
     def _check_open(self) -> None:
         if not self._open:

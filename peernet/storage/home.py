@@ -100,8 +100,10 @@ class Home:
             raise disk_error("open", path, error) from None
         try:
             self._take(fd, path)
-            yield
-            os.ftruncate(fd, 0)
+            try:
+                yield
+            finally:
+                os.ftruncate(fd, 0)  # so that nobody is told an old process while the next one writes its own
         finally:
             os.close(fd)
 

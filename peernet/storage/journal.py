@@ -71,7 +71,7 @@ class Journal:
         config = StorageConfig() if config is None else config
         if not read_only:
             _create_private(path)
-        elif not path.exists():
+        elif not path.is_file():
             raise StorageError(f"there is no journal {path}: no peer has run with this PEERNET_HOME yet")
         with _told(path):
             connection = _connect(path, read_only, config)

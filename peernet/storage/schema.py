@@ -66,7 +66,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
 
 _MEANINGS = {
-    sqlite3.SQLITE_FULL: "there is no room left: free some disk space, or " + _ELSEWHERE,
+    sqlite3.SQLITE_FULL: "the disk or its own limit is reached: free some space, drop old jobs, or " + _ELSEWHERE,
     sqlite3.SQLITE_IOERR: "the disk is full or reports an input/output error: free some space, or check it",
     sqlite3.SQLITE_BUSY: "another program holds it: end that program",
     sqlite3.SQLITE_READONLY: "it can't be written: give yourself access, or " + _ELSEWHERE,
