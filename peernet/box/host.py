@@ -1,0 +1,198 @@
+"""The job host: the process that holds the submitter's project. `python -s -P -m peernet.box.host FD PARENT`.
+
+The iterable, `reduce` and what they print are the user's code, so they run here and never in the peer. It answers
+one request after another; what the project prints goes to its stdout and stderr, never among the frames.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from peernet.box import system
+from peernet.box.child import flush
+from peernet.box.frames import FrameDecoder, Message
+from peernet.box.hostmessages import (
+    TO_HOST,
+    Cut,
+    Failed,
+    Failure,
+    Finish,
+    Fold,
+    Folded,
+    HostOpen,
+    HostOpened,
+    Replay,
+    Replayed,
+    Value,
+    WereCut,
+)
+from peernet.box.messages import clip
+from peernet.config.box import BoxConfig
+from peernet.errors import (
+    BoxError,
+    CannotDecodeError,
+    CannotEncodeError,
+    CannotTravelError,
+    PeernetError,
+    ProjectError,
+    TaskError,
+    UsageError,
+)
+from peernet.project import Bundle, Cutter, Folder, load_project, materialise, override
+from peernet.project.trace import describe
+from peernet.results import decode, encode
+from peernet.types import Digest
+
+_DIGEST = 32
+_OVERRIDES = frozenset({"slice_size", "replicas", "quorum", "timeout"})
+
+_FAILURES: dict[type[BaseException], Failure] = {
+    TaskError: Failure.TASK,
+    CannotTravelError: Failure.CANNOT_TRAVEL,
+    CannotEncodeError: Failure.UNENCODABLE,
+    CannotDecodeError: Failure.UNDECODABLE,
+    UsageError: Failure.USAGE,
+}
+"""In this order: the first that fits. `project` has turned what the user's code raised into one of these; anything
+else is the box's own failure."""
+
+
+class JobHost:
+    """Carries out the requests for one job."""
+
+    def __init__(self, folder: Path, config: BoxConfig) -> None:
+        self.source = folder / "source"
+        self._config = config
+        self._cutter: Cutter | None = None
+        self._folder: Folder | None = None
+
+    def answer(self, request: Message) -> Message:
+        """Carry out a request. Raises whatever the user's code raises, and peernet's errors."""
+        match request:
+            case HostOpen():
+                return self._open(request)
+            case Cut():
+                return self._cut(request)
+            case Replay():
+                return self._replay(request)
+            case Fold():
+                return self._fold(request)
+            case Finish():
+                return Value(encode(self._opened_folder().finish(request.slices)))
+            case _:
+                raise BoxError(f"the job host does not know {request!r:.100}")
+
+    def _open(self, request: HostOpen) -> HostOpened:
+        if self._cutter is not None:
+            raise BoxError("the job host is already open")
+        bundle = Bundle.decode(request.body)
+        self.source.mkdir()
+        materialise(bundle, self.source)
+        project = load_project(bundle, self.source)
+        options = override(project.options, **_known(request.overrides))
+        self._cutter = Cutter(project.over, options.whole_slice)
+        if project.reduce is not None:
+            self._folder = Folder(project.reduce, project.initial)
+        return HostOpened(
+            name=project.name,
+            length=self._cutter.length,
+            slice_size=options.slice_size,
+            replicas=options.replicas,
+            quorum=options.quorum,
+            timeout=options.timeout,
+            whole_slice=options.whole_slice,
+            reduces=options.has_reduce,
+        )
+
+    def _cut(self, request: Cut) -> WereCut:
+        cutter = self._opened_cutter()
+        calls: list[int] = []
+        inputs: list[bytes] = []
+        size = 0
+        while len(inputs) < request.count and size < self._config.cuts_bytes:
+            cut = cutter.cut(request.calls)
+            if cut is None:
+                return _were_cut(calls, inputs, end=True)
+            calls.append(cut.calls)
+            inputs.append(cut.data)
+            size += len(cut.data)
+        return _were_cut(calls, inputs, end=False)
+
+    def _replay(self, request: Replay) -> Replayed:
+        digests = [request.body[at : at + _DIGEST] for at in range(0, len(request.body), _DIGEST)]
+        if len(digests) != len(request.calls):
+            raise BoxError("slices to replay and their digests do not match")
+        self._opened_cutter().replay(list(zip(request.calls, map(Digest, digests), strict=True)))
+        return Replayed()
+
+    def _fold(self, request: Fold) -> Folded:
+        values = decode(request.body)
+        if type(values) is not list or not values:
+            raise CannotDecodeError("the results of a slice are a list, and never an empty one")
+        self._opened_folder().fold(request.index, values)
+        return Folded()
+
+    def _opened_cutter(self) -> Cutter:
+        if self._cutter is None:
+            raise BoxError("the job host is not open")
+        return self._cutter
+
+    def _opened_folder(self) -> Folder:
+        if self._folder is None:
+            raise BoxError("the job host is not open, or its project has no reduce")
+        return self._folder
+
+
+def _known(overrides: dict[str, object]) -> dict[str, Any]:
+    unknown = overrides.keys() - _OVERRIDES
+    if unknown:
+        raise ProjectError(f"a project's {', '.join(sorted(unknown))} can't be overridden")
+    return overrides
+
+
+def _were_cut(calls: list[int], inputs: list[bytes], *, end: bool) -> WereCut:
+    return WereCut(tuple(calls), tuple(map(len, inputs)), end, b"".join(inputs))
+
+
+def serve(peer: socket.socket, host: JobHost, config: BoxConfig) -> None:
+    """Answer requests until the peer's socket ends."""
+    decoder = FrameDecoder(header=config.header, body=max(config.bundle, config.result))
+    while data := peer.recv(config.chunk):
+        decoder.feed(data)
+        while (frame := decoder.next_frame()) is not None:
+            answer = _answer(host, TO_HOST.read(frame), config)
+            flush()
+            for part in answer.encode():
+                peer.sendall(part)
+
+
+def _answer(host: JobHost, request: Message, config: BoxConfig) -> Message:
+    try:
+        return host.answer(request)
+    except BaseException as error:  # noqa: BLE001 - user code may have raised anything, and all of it is told
+        return _failed(error, config)
+
+
+def _failed(error: BaseException, config: BoxConfig) -> Failed:
+    failure = next((failure for kind, failure in _FAILURES.items() if isinstance(error, kind)), Failure.INTERNAL)
+    message = str(error) if isinstance(error, PeernetError) else describe(error)
+    text = getattr(error, "traceback", "")
+    return Failed(failure, clip(message, config.error_text), clip(text, config.traceback_text))
+
+
+def main() -> None:
+    """FD: the inherited socket to the peer. PARENT: the peer's pid. The working folder is the box's."""
+    descriptor, parent = (int(argument) for argument in sys.argv[1:])
+    system.die_with(parent)
+    config = BoxConfig()
+    serve(socket.socket(fileno=descriptor), JobHost(Path.cwd(), config), config)
+    # The user's threads, if there are any, do not hold the box open.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The messages between the peer and the job host. Each request has one answer; any may be answered by `Failed`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from peernet.box.frames import Message, Reader
+
+
+class Failure(StrEnum):
+    """What a request of the job host failed of."""
+
+    USAGE = "usage"
+    """The project is broken, or was asked for something that it can't do."""
+    TASK = "task"
+    """The user's code raised."""
+    CANNOT_TRAVEL = "cannot_travel"
+    """An input can't be sent."""
+    UNENCODABLE = "unencodable"
+    """A value is not plain data."""
+    UNDECODABLE = "undecodable"
+    """Bytes are no results."""
+    INTERNAL = "internal"
+    """The box itself: a full disk, a broken bundle."""
+
+
+# --- requests -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HostOpen(Message):
+    """The first frame. body: the bundle. overrides: of what the project declares, by name."""
+
+    overrides: dict[str, object]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Cut(Message):
+    """Cut up to `count` slices of `calls` calls."""
+
+    calls: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replay(Message):
+    """Pass over slices. body: their inputs' digests, 32 bytes each, in the order of `calls`."""
+
+    calls: tuple[int, ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fold(Message):
+    """Take in the results of a slice. body: encoded."""
+
+    index: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finish(Message):
+    """Ask for the job's value."""
+
+    slices: int
+
+
+# --- answers ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HostOpened(Message):
+    """What the project declares, after overrides. None: not declared.
+
+    length: calls in the whole input, if the iterable tells. timeout: seconds for a slice. whole_slice: the
+    function takes the batch. reduces: it has a `reduce`, so the value is one and not a list.
+    """
+
+    name: str
+    length: int | None
+    slice_size: int | None
+    replicas: int | None
+    quorum: int | None
+    timeout: float | None
+    whole_slice: bool
+    reduces: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WereCut(Message):
+    """The slices cut. body: their encoded inputs, joined; `sizes` says where each ends. end: there are no more."""
+
+    calls: tuple[int, ...]
+    sizes: tuple[int, ...]
+    end: bool
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed(Message):
+    """The slices were passed over, and the inputs are the same as before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded(Message):
+    """The results were taken in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value(Message):
+    """body: the encoded value of the job."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Message):
+    """The request failed. kind: a `Failure`. traceback: of the user's code, if it raised."""
+
+    failure: str
+    message: str
+    traceback: str
+
+
+TO_HOST = Reader(HostOpen, Cut, Replay, Fold, Finish)
+FROM_HOST = Reader(HostOpened, WereCut, Replayed, Folded, Value, Failed)

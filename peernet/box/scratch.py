@@ -1,0 +1,93 @@
+"""Removing what user code may have left in a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+_ATTEMPTS = 100
+
+
+def wipe(folder: Path) -> None:
+    """Remove a folder and all that is in it. One that does not exist is no error.
+
+    `shutil.rmtree` recurses and builds paths, so a tree a few thousand folders deep defeats it. Here deep trees
+    are flattened as they are met: whatever the depth, names are looked up at most two folders down.
+
+    Raises:
+        OSError: something can't be removed, or another process keeps adding to the folder.
+    """
+    try:
+        top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
+    try:
+        _empty(top)
+    finally:
+        os.close(top)
+    folder.rmdir()
+
+
+def make_read_only(folder: Path) -> None:
+    """Take away the right to write to a folder and all below it, which must be files and folders of our own."""
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            Path(parent, name).chmod(stat.S_IRUSR)
+        Path(parent).chmod(stat.S_IRUSR | stat.S_IXUSR)
+
+
+def _empty(top: int) -> None:
+    fresh = 0
+    for _ in range(_ATTEMPTS):
+        pending = _names(top)
+        if not pending:
+            return
+        while pending:
+            name = pending.pop()
+            if not _is_folder(name, top):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=top)
+                continue
+            with _open_folder(name, top) as inner:
+                for entry in _names(inner):
+                    if not _is_folder(entry, inner):
+                        os.unlink(entry, dir_fd=inner)
+                        continue
+                    _allow(entry, inner)
+                    fresh += 1
+                    moved = f".wiped-{fresh}"
+                    with contextlib.suppress(FileNotFoundError):
+                        os.rename(entry, moved, src_dir_fd=inner, dst_dir_fd=top)
+                        pending.append(moved)
+            with contextlib.suppress(FileNotFoundError, FileExistsError):
+                os.rmdir(name, dir_fd=top)
+
+
+@contextlib.contextmanager
+def _open_folder(name: str, parent: int) -> Iterator[int]:
+    _allow(name, parent)
+    inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+    try:
+        yield inner
+    finally:
+        os.close(inner)
+
+
+def _names(folder: int) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries]
+
+
+def _is_folder(name: str, parent: int) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _allow(name: str, parent: int) -> None:
+    """Give ourselves the right to look into a folder and empty it: user code may have taken it away."""
+    os.chmod(name, stat.S_IRWXU, dir_fd=parent)

@@ -1,0 +1,302 @@
+"""The zygote: the process at the root of a box that runs slices. `python -s -P -m peernet.box.zygote FD PARENT`.
+
+It is single-threaded, never imports the project's code, and forks a fresh child for every slice from an
+interpreter that is already warm. One child always waits. The kernel kills it when the peer dies; it kills its
+children when the peer's socket ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import platform
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from peernet.box import system
+from peernet.box.child import Place, be_child
+from peernet.box.children import Child
+from peernet.box.frames import FrameDecoder, Message
+from peernet.box.messages import TO_ZYGOTE, Kill, Open, Opened, Refused, Run, Started, Status, clip
+from peernet.box.scratch import make_read_only, wipe
+from peernet.config.box import BoxConfig
+from peernet.errors import BoxError, PeernetError
+from peernet.project import Bundle, materialise
+
+_SPARE_DEATHS = 3
+"""Waiting children that may end in a row before the box gives up: something kills them, and would go on."""
+
+
+class Zygote:
+    """The event loop. All state of the box is here and in its children's `Child`."""
+
+    def __init__(self, peer: socket.socket, folder: Path, config: BoxConfig) -> None:
+        self._peer = peer
+        self._folder = folder
+        self._config = config
+        self._decoder = FrameDecoder(header=config.header, body=max(config.bundle, config.input))
+        self._outgoing: deque[memoryview] = deque()
+        self._selector = selectors.DefaultSelector()
+        self._bundle: Bundle | None = None
+        self._slots = 0
+        self._children: dict[int, Child] = {}
+        self._waiting: Child | None = None
+        self._spare_deaths = 0
+        self._forks = 0
+
+    def serve(self) -> None:
+        """Run until the peer's socket ends.
+
+        Raises:
+            BoxError: the peer broke the protocol, or the box can't go on.
+            ProjectError: the bundle is broken.
+            OSError: a full disk, or no more processes.
+        """
+        self._peer.setblocking(False)
+        self._selector.register(self._peer, selectors.EVENT_READ, self._on_peer)
+        self._watch_children()
+        while True:
+            for key, events in self._selector.select(self._timeout()):
+                current = self._selector.get_map().get(key.fd)
+                if current is None or current.data != key.data:
+                    continue  # closed by an earlier event of this round; the number may be another's by now
+                act: Callable[[int], bool] = key.data
+                if not act(events):
+                    return
+            self._expire(time.monotonic())
+
+    def end(self) -> None:
+        """Kill every child and every orphan of one, and reap them."""
+        for child in self._children.values():
+            system.kill_group(child.pid)
+        while True:
+            self._kill_strays(())
+            try:
+                os.wait()
+            except ChildProcessError:
+                return
+
+    # --- the peer ---------------------------------------------------------------------------------------------
+
+    def _on_peer(self, events: int) -> bool:
+        if events & selectors.EVENT_WRITE:
+            self._flush()
+        if events & selectors.EVENT_READ:
+            try:
+                data = self._peer.recv(self._config.chunk)
+            except BlockingIOError:
+                return True
+            except ConnectionError:
+                return False
+            self._decoder.feed(data)
+            while (frame := self._decoder.next_frame()) is not None:
+                self._carry_out(TO_ZYGOTE.read(frame))
+            return bool(data)
+        return True
+
+    def _carry_out(self, message: Message) -> None:
+        match message:
+            case Open():
+                self._open(message)
+            case Run():
+                self._run(message)
+            case Kill(id=number):
+                for child in self._children.values():
+                    if child.run is not None and child.run.id == number:
+                        child.kill(Status.EXITED, "the slice was stopped")
+
+    def _send(self, message: Message) -> None:
+        self._outgoing += (memoryview(part) for part in message.encode() if part)
+        self._flush()
+
+    def _flush(self) -> None:
+        while self._outgoing:
+            try:
+                sent = self._peer.send(self._outgoing[0][: self._config.chunk])
+            except BlockingIOError:
+                break
+            except ConnectionError:
+                self._outgoing.clear()
+                break
+            rest = self._outgoing.popleft()[sent:]
+            if rest:
+                self._outgoing.appendleft(rest)
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._outgoing else 0)
+        if self._selector.get_key(self._peer).events != wanted:
+            self._selector.modify(self._peer, wanted, self._on_peer)
+
+    # --- opening ----------------------------------------------------------------------------------------------
+
+    def _open(self, message: Open) -> None:
+        if self._bundle is not None:
+            raise BoxError("the box is already open")
+        self._slots = message.slots
+        self._bundle = Bundle.decode(message.body)
+        (self._folder / "scratch").mkdir()
+        source = self._folder / "source"
+        source.mkdir()
+        materialise(self._bundle, source)
+        make_read_only(source)
+        preload([name for name in message.preload.split() if name in self._bundle.imports])
+        if self._bundle.kind == "pickle":
+            preload(["cloudpickle"])
+        # What is alive now lives as long as the box: no collection needs to touch it, and so to copy its pages.
+        gc.collect()
+        gc.freeze()
+        self._waiting = self._fork()
+        self._send(Opened(platform.python_version()))
+
+    # --- children ---------------------------------------------------------------------------------------------
+
+    def _fork(self) -> Child:
+        assert self._bundle is not None
+        self._forks += 1
+        scratch = self._folder / "scratch" / str(self._forks)
+        scratch.mkdir()
+        ours, theirs = socket.socketpair()
+        reading, writing = os.pipe()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            be_child(Place(self._bundle, self._folder / "source", scratch, theirs, writing, parent))
+        theirs.close()
+        os.close(writing)
+        child = Child(pid, ours, reading, scratch, self._config)
+        self._children[pid] = child
+        self._selector.register(reading, selectors.EVENT_READ, lambda _: self._on_output(child))
+        self._selector.register(ours, selectors.EVENT_READ, lambda events: self._on_child(child, events))
+        return child
+
+    def _run(self, run: Run) -> None:
+        if self._waiting is None:
+            raise BoxError("the box is not open")
+        if sum(1 for child in self._children.values() if child.run is not None) >= self._slots:
+            raise BoxError(f"more than {self._slots} slices at once")
+        child, self._waiting = self._waiting, None
+        child.begin(run, time.monotonic())
+        self._spare_deaths = 0
+        self._on_child(child, selectors.EVENT_WRITE)
+        self._send(Started(run.id))
+        self._waiting = self._fork()
+
+    def _on_child(self, child: Child, events: int) -> bool:
+        if events & selectors.EVENT_WRITE:
+            child.write()
+        if events & selectors.EVENT_READ and not child.read_report():
+            self._selector.unregister(child.channel)
+            return True
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if child.has_outgoing else 0)
+        key = self._selector.get_key(child.channel)
+        if key.events != wanted:
+            self._selector.modify(child.channel, wanted, key.data)
+        return True
+
+    def _on_output(self, child: Child) -> bool:
+        if not child.read_output():
+            self._selector.unregister(child.output)
+        return True
+
+    # --- ends -------------------------------------------------------------------------------------------------
+
+    def _watch_children(self) -> None:
+        """Wake the loop when a child ends."""
+        waking, woken = socket.socketpair()
+        waking.setblocking(False)
+        woken.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
+        self._wakers = (waking, woken)
+        self._selector.register(woken, selectors.EVENT_READ, lambda _: self._on_ended())
+
+    def _on_ended(self) -> bool:
+        with contextlib.suppress(BlockingIOError):
+            self._wakers[1].recv(self._config.chunk)
+        for pid, status, usage in system.reap():
+            child = self._children.pop(pid, None)
+            if child is not None:
+                self._finish(child, status, usage)
+        self._kill_strays(self._children)
+        return True
+
+    def _finish(self, child: Child, status: int, usage: system.Usage) -> None:
+        now = time.monotonic()
+        child.drain()
+        for held in (child.channel, child.output):
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(held)
+        child.close()
+        with contextlib.suppress(OSError):
+            # What can't be removed now goes with the box's folder.
+            wipe(child.scratch)
+        if child.run is not None:
+            self._send(child.done(status, usage, now))
+        elif child is self._waiting:
+            self._spare_deaths += 1
+            if self._spare_deaths > _SPARE_DEATHS:
+                raise BoxError("its waiting children keep ending")
+            self._waiting = self._fork()
+
+    def _kill_strays(self, groups: Collection[int]) -> None:
+        """Kill orphans that left their slice's process group, or outlived it."""
+        for pid in system.own_children():
+            if pid in groups:
+                continue
+            with contextlib.suppress(ProcessLookupError):
+                if os.getpgid(pid) not in groups:
+                    os.kill(pid, signal.SIGKILL)
+
+    def _expire(self, now: float) -> None:
+        for child in self._children.values():
+            if child.run is not None and child.deadline <= now:
+                child.deadline = float("inf")
+                child.kill(Status.TIMEOUT, f"the task ran for more than {child.run.limits.seconds:g} s")
+
+    def _timeout(self) -> float | None:
+        nearest = min((child.deadline for child in self._children.values()), default=float("inf"))
+        return None if nearest == float("inf") else max(0.0, nearest - time.monotonic())
+
+
+def preload(names: Collection[str]) -> None:
+    """Import packages beforehand. One that is missing or broken is the child's to complain of.
+
+    Raises:
+        BoxError: one of them started a thread.
+    """
+    for name in names:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    if system.threads() > 1:
+        raise BoxError(f"one of the packages {', '.join(names)} started a thread: no child can be forked safely")
+
+
+def main() -> None:
+    """FD: the inherited socket to the peer. PARENT: the peer's pid. The working folder is the box's."""
+    descriptor, parent = (int(argument) for argument in sys.argv[1:])
+    system.die_with(parent)
+    system.adopt_orphans()
+    gc.disable()
+    config = BoxConfig()
+    preload(config.warm)
+    peer = socket.socket(fileno=descriptor)
+    zygote = Zygote(peer, Path.cwd(), config)
+    try:
+        zygote.serve()
+    except (PeernetError, OSError) as error:
+        peer.setblocking(True)
+        with contextlib.suppress(OSError):
+            peer.sendall(b"".join(Refused(clip(str(error), config.error_text)).encode()))
+        sys.exit(1)
+    finally:
+        zygote.end()
+
+
+if __name__ == "__main__":
+    main()
