@@ -5,7 +5,7 @@ from __future__ import annotations
 from peernet.storage.blobs import BlobStore, read_blob
 from peernet.storage.blobwriter import BlobWriter
 from peernet.storage.home import Home
-from peernet.storage.journal import SPACES, Change, Journal
+from peernet.storage.journal import SPACES, Change, Journal, Removal
 from peernet.storage.keyfile import load_or_create_key
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Change",
     "Home",
     "Journal",
+    "Removal",
     "load_or_create_key",
     "read_blob",
 ]

@@ -21,7 +21,7 @@ from peernet.errors import StorageError
 from peernet.storage.disk import PRIVATE_FILE, disk_error
 from peernet.storage.schema import SPACES, check_format, create_tables, journal_error
 
-__all__ = ["SPACES", "Change", "Journal"]
+__all__ = ["SPACES", "Change", "Journal", "Removal"]
 
 _PUT = {
     # Measured: an upsert overwrites 2.5 times as fast as INSERT OR REPLACE, which deletes and inserts.
@@ -45,6 +45,14 @@ class Change:
     space: str
     key: bytes
     value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Every record of `space` whose key starts with `prefix` goes: the slices of a job, say."""
+
+    space: str
+    prefix: bytes
 
 
 class Journal:
@@ -86,8 +94,8 @@ class Journal:
                 raise
         return cls(connection, path, config)
 
-    def commit(self, changes: Sequence[Change]) -> None:
-        """Write all changes in one transaction, as if in their order; after an error none of them is written.
+    def commit(self, changes: Sequence[Change | Removal]) -> None:
+        """Write all changes in their order, in one transaction; after an error none of them is written.
 
         Returns once the system has them, so they survive the death of this process. The journal stays usable after
         an error: the same commit may be tried again when there is room.
@@ -96,24 +104,24 @@ class Journal:
             StorageError: the disk is full or fails.
             ValueError: a change names an unknown space.
         """
-        puts, deletes = _sort(changes)
-        if not puts and not deletes:
+        for change in changes:
+            _check_space(change.space)
+        if not changes:
             return
         with self._transaction() as connection:
-            for space, keys in deletes.items():
-                connection.executemany(_DELETE[space], keys)
-            for space, rows in puts.items():
-                connection.executemany(_PUT[space], rows)
+            run: list[Change] = []
+            for change in changes:
+                if isinstance(change, Removal):
+                    _write(connection, run)  # what was written before it is removed with the rest
+                    run = []
+                    _remove(connection, change)
+                else:
+                    run.append(change)
+            _write(connection, run)
 
     def delete_prefix(self, space: str, prefix: bytes) -> None:
-        """Remove every record whose key starts with `prefix`, in one transaction. Raises as `commit`."""
-        _check_space(space)
-        end = _end_of(prefix)
-        with self._transaction() as connection:
-            if end is None:
-                connection.execute(_DELETE_TAIL[space], (prefix,))
-            else:
-                connection.execute(_DELETE_RANGE[space], (prefix, end))
+        """Commit one `Removal`. Raises as `commit`."""
+        self.commit([Removal(space, prefix)])
 
     def get(self, space: str, key: bytes) -> bytes | None:
         """The value under a key, or None. Raises StorageError if the disk fails."""
@@ -210,22 +218,28 @@ def _told(path: Path) -> Iterator[None]:
         raise journal_error(path, error) from error
 
 
-def _sort(
-    changes: Sequence[Change],
-) -> tuple[dict[str, list[tuple[bytes, bytes]]], dict[str, list[tuple[bytes]]]]:
-    """Changes grouped by space and kind for `executemany`. The last change of a key stands for all of them."""
-    last: dict[tuple[str, bytes], bytes | None] = {}
-    for change in changes:
-        last[change.space, change.key] = change.value
+def _write(connection: sqlite3.Connection, run: Sequence[Change]) -> None:
+    """Carry out changes between two removals, grouped by space and kind for `executemany`."""
+    last = {(change.space, change.key): change.value for change in run}  # the last one stands for all of a key
     puts: dict[str, list[tuple[bytes, bytes]]] = {}
     deletes: dict[str, list[tuple[bytes]]] = {}
     for (space, key), value in last.items():
-        _check_space(space)
         if value is None:
             deletes.setdefault(space, []).append((key,))
         else:
             puts.setdefault(space, []).append((key, value))
-    return puts, deletes
+    for space, keys in deletes.items():
+        connection.executemany(_DELETE[space], keys)
+    for space, rows in puts.items():
+        connection.executemany(_PUT[space], rows)
+
+
+def _remove(connection: sqlite3.Connection, removal: Removal) -> None:
+    end = _end_of(removal.prefix)
+    if end is None:
+        connection.execute(_DELETE_TAIL[removal.space], (removal.prefix,))
+    else:
+        connection.execute(_DELETE_RANGE[removal.space], (removal.prefix, end))
 
 
 def _check_space(space: str) -> None:

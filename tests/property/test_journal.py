@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from peernet.config.storage import StorageConfig
-from peernet.storage.journal import SPACES, Change, Journal
+from peernet.storage.journal import SPACES, Change, Journal, Removal
 
 spaces = st.sampled_from(SPACES[:3])
 # Few distinct bytes, so that prefixes, neighbours and the highest byte meet often.
 keys = st.lists(st.sampled_from([0x00, 0x01, 0x7F, 0xFE, 0xFF]), max_size=4).map(bytes)
 values = st.none() | st.binary(max_size=6)
-changes = st.lists(st.builds(Change, spaces, keys, values), max_size=12)
+changes = st.lists(
+    st.builds(Change, spaces, keys, values) | st.builds(Removal, spaces, keys.filter(len)), max_size=12
+)
 
 
 class JournalLikeDict(RuleBasedStateMachine):
@@ -28,10 +30,16 @@ class JournalLikeDict(RuleBasedStateMachine):
         self.journal = Journal.open(self.path, config=self.config)
         self.model: dict[str, dict[bytes, bytes]] = {space: {} for space in SPACES}
 
+    def remove(self, space: str, prefix: bytes) -> None:
+        self.model[space] = {k: v for k, v in self.model[space].items() if not k.startswith(prefix)}
+
     @rule(changes=changes)
-    def commit(self, changes: list[Change]) -> None:
+    def commit(self, changes: list[Change | Removal]) -> None:
         self.journal.commit(changes)
         for change in changes:
+            if isinstance(change, Removal):
+                self.remove(change.space, change.prefix)
+                continue
             self.model[change.space].pop(change.key, None)
             if change.value is not None:
                 self.model[change.space][change.key] = change.value
@@ -39,7 +47,7 @@ class JournalLikeDict(RuleBasedStateMachine):
     @rule(space=spaces, prefix=keys)
     def delete_prefix(self, space: str, prefix: bytes) -> None:
         self.journal.delete_prefix(space, prefix)
-        self.model[space] = {k: v for k, v in self.model[space].items() if not k.startswith(prefix)}
+        self.remove(space, prefix)
 
     @rule(space=spaces, key=keys)
     def get(self, space: str, key: bytes) -> None:

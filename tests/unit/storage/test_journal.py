@@ -13,7 +13,7 @@ import pytest
 
 from peernet.config.storage import StorageConfig
 from peernet.errors import StorageError
-from peernet.storage.journal import SPACES, Change, Journal
+from peernet.storage.journal import SPACES, Change, Journal, Removal
 
 JOB = bytes(31) + b"\xff"
 NEXT_JOB = bytes(30) + b"\x01\x00"
@@ -104,6 +104,30 @@ def test_delete_prefix_takes_one_job_only(journal: Journal) -> None:
     journal.delete_prefix("slice", JOB)
     assert [key[:32] for key, _ in journal.load("slice")] == [NEXT_JOB] * 5
     assert len(list(journal.load("outcome", JOB))) == 5
+
+
+def test_changes_and_removals_are_one_commit_in_their_order(journal: Journal) -> None:
+    journal.commit([Change("slice", b"a0", b"old"), Change("slice", b"b0", b"old"), Change("job", b"a0", b"old")])
+    journal.commit(
+        [
+            Change("slice", b"a1", b"before"),
+            Change("slice", b"b1", b"before"),
+            Removal("slice", b"a"),
+            Change("slice", b"a2", b"after"),
+            Removal("lease", b""),
+            Change("slice", b"a2", b"last"),
+        ]
+    )
+    assert list(journal.load("slice")) == [(b"a2", b"last"), (b"b0", b"old"), (b"b1", b"before")]
+    assert journal.get("job", b"a0") == b"old"
+
+
+def test_a_removal_is_undone_with_its_commit(path: Path) -> None:
+    with Journal.open(path, config=StorageConfig(journal_limit=40 * 4096)) as journal:
+        journal.commit([Change("slice", b"a", b"1"), Change("slice", b"b", b"2")])
+        with pytest.raises(StorageError, match="limit is reached"):
+            journal.commit([Removal("slice", b"a"), Change("slice", b"c", bytes(200_000))])
+        assert list(journal.load("slice")) == [(b"a", b"1"), (b"b", b"2")]
 
 
 def test_commits_go_on_while_records_are_read(journal: Journal) -> None:
@@ -296,6 +320,16 @@ def test_a_full_journal_keeps_what_it_has_and_goes_on_when_there_is_room(path: P
         journal.delete_prefix("slice", JOB)
         journal.commit([Change("slice", slice_key(JOB, i), bytes(3000)) for i in range(written)])
         assert len(list(journal.load("slice"))) == written
+
+
+def test_a_disk_full_at_first_use_is_told_and_the_next_start_works(
+    path: Path, small_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    with small_disk(1000), pytest.raises(StorageError, match=f"{path} failed"):
+        Journal.open(path)
+    with Journal.open(path) as journal:
+        journal.commit([Change("job", b"a", b"1")])
+        assert journal.get("job", b"a") == b"1"
 
 
 def test_a_limit_below_what_there_is_lets_records_be_removed(journal: Journal, path: Path) -> None:
