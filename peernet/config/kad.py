@@ -1,10 +1,135 @@
-"""Bounds and defaults of kad."""
+"""Bounds and defaults of the DHT. `k` and `alpha` are those of Maymounkov and Mazières, "Kademlia" (2002)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+KIB = 1024
+MIB = 1024 * KIB
+
 
 @dataclass(frozen=True, slots=True)
 class KadConfig:
-    """See each field."""
+    """See each field. Times are seconds, sizes are bytes."""
+
+    k: int = 20
+    """Contacts in a bucket, in a reply, and holders of a record: so many rarely all leave within a refresh."""
+
+    replacements: int = 8
+    """Contacts waiting for a place in a full bucket. A contact leaves now and then, so a few suffice."""
+
+    split_levels: int = 1
+    """The paper's b: a bucket away from this peer is split until its depth is a multiple of b. 1 keeps a table of
+    20 * log2(peers/20) contacts, which lets thousands of simulated peers fit in memory; more saves hops."""
+
+    evict_failures: int = 2
+    """Failed calls in a row after which a contact leaves. One lost packet or restart must not cost a good one."""
+
+    stale_seconds: float = 900.0
+    """A contact not heard for so long is probed. A table of 120 then costs a probe every 7 s."""
+
+    crowded_seconds: float = 30.0
+    """The oldest contact of a full bucket is probed for a newcomer's sake if it was not heard for so long, so
+    that a crowd of newcomers can't make this peer probe without end."""
+
+    tick_seconds: float = 10.0
+    """How often stale contacts, due refreshes and expired records are looked for. Jittered by a quarter."""
+
+    parted_seconds: float = 60.0
+    """A contact whose connection ended cleanly is probed after this time: it may have left for good, or one of
+    the two wanted the room, and then a dial at once would begin a game of ping-pong."""
+
+    probes: int = 3
+    """Probes under way at once: dead contacts cost a dial each."""
+
+    refresh_seconds: float = 3600.0
+    """A bucket that no lookup has touched for so long is refreshed (the paper's hour). Jittered by a quarter."""
+
+    refreshes: int = 2
+    """Buckets refreshed by one tick, so that refreshes never fill the queue of lookups."""
+
+    alpha: int = 3
+    """Calls of one lookup under way at once."""
+
+    alpha_limit: int = 8
+    """How far alpha grows, by one with each call that is slow or fails: most contacts may be dead after churn."""
+
+    call_seconds: float = 6.0
+    """A call that is not answered by then has failed. It may include a dial and a handshake; a frozen peer is
+    noticed by the keep-alive after 8."""
+
+    first_slow_seconds: float = 1.0
+    """A lookup stops waiting for a call after this time while no round trip was measured: a dialled
+    intercontinental peer answers in about that."""
+
+    least_slow_seconds: float = 0.25
+    """Lower bound of the adaptive time after which a call is slow: a busy machine pauses for that long."""
+
+    most_slow_seconds: float = 3.0
+    """Upper bound of the same, so that a liar's slow answers can't stretch lookups."""
+
+    dial_factor: float = 3.0
+    """A call that has to dial first may take so many times longer: TCP and Noise take 2.5 round trips more."""
+
+    lookup_calls: int = 80
+    """Calls of one lookup. An honest one among a million peers takes about 35; liars who name ever nearer
+    contacts end here."""
+
+    lookup_hops: int = 20
+    """Introductions a lookup follows in a row. Each honest one halves the distance at least: 20 * 2^20 peers."""
+
+    shortlist: int = 60
+    """Nearest candidates that a lookup remembers: three times k, as many of them may be dead."""
+
+    lookups: int = 16
+    """Lookups under way at once: 16 * 3 calls are far below what a connection pool takes."""
+
+    lookups_queued: int = 128
+    """Lookups waiting. More than a tick starts even with all buckets and records due; the next fails at once."""
+
+    addresses: int = 4
+    """Addresses of one contact that are believed: peers have one or two hosts; more lets a liar aim our dials."""
+
+    saved_contacts: int = 200
+    """Contacts kept in the journal to return through. After weeks away a tenth of them may still answer."""
+
+    save_seconds: float = 600.0
+    """A contact is saved again after this time at the earliest, so that lookups don't write to the disk."""
+
+    join_addresses: int = 32
+    """Addresses of one join, dialled at once."""
+
+    rejoin_first_seconds: float = 2.0
+    """Wait before the second try to return to the network; doubles with each."""
+
+    rejoin_most_seconds: float = 300.0
+    """Upper bound of that wait: an evening without network ends within five minutes of its return."""
+
+    records: int = 4096
+    """Records held for others. Each peer holds about k on average, whatever the size of the network."""
+
+    record_bytes: int = 8 * MIB
+    """Their bytes: 4096 adverts of 300 bytes take 1.2 MiB; the rest is for larger records to come."""
+
+    author_records: int = 16
+    """Records held of one author: nobody needs more than one of each domain."""
+
+    author_bytes: int = 64 * KIB
+    """Their bytes: four of the largest."""
+
+    republish_seconds: float = 600.0
+    """A holder stores a record again at the nearest peers, each holder on its own timer, jittered by a quarter. At
+    10 % churn a minute nothing was lost in an hour."""
+
+    republishes: int = 4
+    """Records that one tick stores again, so that they never fill the queue of lookups."""
+
+    renew_share: float = 0.6
+    """The owner renews its record when this share of the lifetime has passed: two tries before it expires."""
+
+    advert_seconds: float = 20.0
+    """This peer's advert is stored in the DHT at most so often; gossip spreads its changes sooner. A put costs
+    about 40 calls in a large network."""
+
+    own_records: int = 16
+    """Records that this peer publishes itself: one of each domain."""

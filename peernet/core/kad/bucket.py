@@ -1,0 +1,93 @@
+"""A k-bucket: contacts of one range of ids, the least recently seen first, and those waiting for a place.
+
+Overrides of `kademlia.routing.KBucket`: no global clock, exact ranges (both ends belong to the bucket), a contact
+leaves only when the caller says so, and the waiting list is bounded by its own number.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from kademlia.routing import KBucket
+
+from peernet.core.kad.contact import ID_BITS, ID_BYTES, Contact
+from peernet.types import DhtKey
+
+
+class Bucket(KBucket):
+    """The contacts whose ids lie in `lower .. lower + 2**bits - 1`.
+
+    nodes: by id, at most `ksize`, the least recently seen first. replacement_nodes: by id, at most
+    `max_replacement_nodes`, the latest last. refresh_at: when a lookup in this range is due (monotonic seconds).
+    """
+
+    def __init__(self, lower: int, bits: int, ksize: int, replacements: int) -> None:
+        self.range = (lower, lower + (1 << bits) - 1)
+        self.lower = lower
+        self.bits = bits
+        self.ksize = ksize
+        self.max_replacement_nodes = replacements
+        # Plain dicts keep the order as well, at half the memory of the package's OrderedDict.
+        self.nodes: dict[DhtKey, Contact] = {}  # type: ignore[assignment]
+        self.replacement_nodes: dict[DhtKey, Contact] = {}  # type: ignore[assignment]
+        self.refresh_at = 0.0
+
+    def touch_last_updated(self, refresh_at: float = 0.0) -> None:
+        """A lookup has touched this range; the next is due at `refresh_at`."""
+        self.refresh_at = refresh_at
+
+    def has_in_range(self, node: Contact) -> bool:
+        """Whether a contact belongs here."""
+        return node.long_id >> self.bits == self.lower >> self.bits
+
+    def depth(self) -> int:
+        """How many leading bits all ids of this range share."""
+        return ID_BITS - self.bits
+
+    def split(self) -> tuple[Bucket, Bucket]:
+        """Return the lower and the upper half, each contact in its own."""
+        half = self.bits - 1
+        middle = self.lower + (1 << half)
+        low = Bucket(self.lower, half, self.ksize, self.max_replacement_nodes)
+        high = Bucket(middle, half, self.ksize, self.max_replacement_nodes)
+        for contact in (*self.nodes.values(), *self.replacement_nodes.values()):
+            (low if contact.long_id < middle else high).add_node(contact)
+        low._sort()
+        high._sort()
+        low.refresh_at = high.refresh_at = self.refresh_at
+        return low, high
+
+    def add_node(self, node: Contact) -> bool:
+        """Put a contact at the tail. Returns False when the bucket is full and it waits for a place instead."""
+        if node.id in self.nodes or len(self.nodes) < self.ksize:
+            self.nodes.pop(node.id, None)
+            self.replacement_nodes.pop(node.id, None)
+            self.nodes[node.id] = node
+            return True
+        self.replacement_nodes.pop(node.id, None)
+        self.replacement_nodes[node.id] = node
+        if len(self.replacement_nodes) > self.max_replacement_nodes:
+            del self.replacement_nodes[next(iter(self.replacement_nodes))]
+        return False
+
+    def remove_node(self, node: Contact) -> Contact | None:
+        """Drop a contact. Returns the one that took its place, the latest seen of those waiting."""
+        self.replacement_nodes.pop(node.id, None)
+        if self.nodes.pop(node.id, None) is None or not self.replacement_nodes:
+            return None
+        key, heir = self.replacement_nodes.popitem()
+        self.nodes[key] = heir
+        self._sort()
+        return heir
+
+    def head(self) -> Contact | None:
+        """The least recently seen contact, or None."""
+        return next(iter(self.nodes.values()), None)
+
+    def random_id(self, random: Random) -> DhtKey:
+        """An id in this range, for its refresh."""
+        return DhtKey((self.lower + (random.getrandbits(self.bits) if self.bits else 0)).to_bytes(ID_BYTES, "big"))
+
+    def _sort(self) -> None:
+        """Bring the contacts back into order after one that waited got a place."""
+        self.nodes = dict(sorted(self.nodes.items(), key=lambda item: item[1].last_seen))

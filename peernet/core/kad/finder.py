@@ -1,0 +1,134 @@
+"""Runs lookups: a bounded number at once, the others waiting their turn."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from peernet.core.context import Context, Timer
+from peernet.core.events import Done, Failure, Outcome
+from peernet.core.kad.contact import Contact
+from peernet.core.kad.lookup import Candidate, Lookup
+from peernet.core.kad.pace import Pace
+from peernet.core.kad.roster import Roster
+from peernet.types import DhtKey, PeerId
+from peernet.wire.kad import FindNode, FindValue, Nodes, Values
+
+Found = Callable[[Lookup], None]
+Heard = Callable[[PeerId, Values], None]
+
+
+@dataclass(slots=True)
+class Search:
+    """A lookup that is wanted. heard: gets each answer that may hold records, for a search of values."""
+
+    target: DhtKey
+    seeds: tuple[Contact, ...]
+    then: Found
+    heard: Heard | None
+    lookup: Lookup | None = None
+    timer: Timer | None = field(default=None)
+
+
+class Finder:
+    """Carries lookups out by calls, and tells the roster who answered."""
+
+    def __init__(self, ctx: Context, roster: Roster) -> None:
+        self._ctx = ctx
+        self._config = ctx.config.kad
+        self._roster = roster
+        self._pace = Pace(self._config)
+        self._running = 0
+        self._queue: deque[Search] = deque()
+
+    def find(
+        self, target: DhtKey, then: Found, *, heard: Heard | None = None, seeds: Iterable[Contact] = ()
+    ) -> bool:
+        """Look for the peers nearest to `target`; `then` gets the finished lookup, never before this returns.
+
+        heard: ask for the records under `target` as well, and hand over each answer. seeds: contacts to start
+        from besides the table's. Returns False, and does nothing, when too many lookups wait already.
+        """
+        if len(self._queue) >= self._config.lookups_queued:
+            self._ctx.counters["kad: lookups refused"] = self._ctx.counters.get("kad: lookups refused", 0) + 1
+            return False
+        self._queue.append(Search(target, tuple(seeds), then, heard))
+        # A lookup without contacts ends at once; by a timer, the caller is never called back from within its call.
+        self._ctx.after(0.0, self._start)
+        return True
+
+    def _start(self) -> None:
+        while self._queue and self._running < self._config.lookups:
+            search = self._queue.popleft()
+            seeds = (*self._roster.table.nearest(search.target, self._config.k), *search.seeds)
+            search.lookup = Lookup(
+                search.target,
+                seeds,
+                me=self._ctx.me,
+                config=self._config,
+                pace=self._pace,
+                links=self._ctx.links,
+            )
+            self._running += 1
+            self._step(search, search.lookup)
+
+    def _step(self, search: Search, lookup: Lookup) -> None:
+        """Ask whom the lookup wants asked, until it waits or is done."""
+        if search.timer is not None:
+            search.timer.cancel()
+            search.timer = None
+        while True:
+            candidates = lookup.advance(self._ctx.now.mono)
+            refused = [candidate for candidate in candidates if not self._ask(search, lookup, candidate)]
+            for candidate in refused:
+                lookup.failed(candidate.peer)
+            if not refused:
+                break
+        if lookup.done:
+            self._finish(search, lookup)
+        elif (deadline := lookup.deadline()) != float("inf"):
+            search.timer = self._ctx.at(deadline, lambda: self._step(search, lookup))
+
+    def _finish(self, search: Search, lookup: Lookup) -> None:
+        self._running -= 1
+        self._roster.touched(search.target)
+        search.then(lookup)
+        self._start()
+
+    def _ask(self, search: Search, lookup: Lookup, candidate: Candidate) -> bool:
+        """Call a candidate. Returns False if there is no way to reach it."""
+        peer = candidate.peer
+        if peer not in self._ctx.links and not self._roster.heard_of(peer, candidate.addresses):
+            return False
+        body = FindNode(search.target) if search.heard is None else FindValue(search.target)
+        self._ctx.call(
+            peer,
+            body,
+            lambda outcome: self._heard(search, lookup, candidate, outcome),
+            self._config.call_seconds,
+        )
+        return True
+
+    def _heard(self, search: Search, lookup: Lookup, candidate: Candidate, outcome: Outcome) -> None:
+        peer = candidate.peer
+        wanted = Nodes if search.heard is None else Values
+        if isinstance(outcome, Done) and isinstance(outcome.value, wanted):
+            answer = outcome.value
+            self._roster.saw(peer, self._ctx.book.get(peer))
+            if not lookup.done:
+                lookup.answered(peer, answer.contacts, self._ctx.now.mono)
+                if search.heard is not None and isinstance(answer, Values):
+                    search.heard(peer, answer)
+        else:
+            self._roster.failed(peer, self._failure(peer, outcome, wanted.__name__))
+            lookup.failed(peer)
+        if not lookup.done:
+            self._step(search, lookup)
+
+    def _failure(self, peer: PeerId, outcome: Outcome, wanted: str) -> Failure:
+        if not isinstance(outcome, Done):
+            return outcome.failure
+        text = f"{type(outcome.value).__name__} where {wanted} belongs"
+        self._ctx.refuse("kad: wrong answer", peer, text)
+        return Failure("corrupt", text)

@@ -1,0 +1,232 @@
+"""One iterative lookup, as a state machine: it says whom to ask, and is told what came of it.
+
+After section 2.3 of the paper, with bounds against liars and dead contacts. The states of a candidate:
+
+| from | event | to |
+|---|---|---|
+| - | seeded, or named in an answer | heard |
+| heard | `advance()` returns it, to be asked | waiting |
+| waiting | no answer in the time that answers take (`Pace`) | slow |
+| waiting, slow | `answered()` | proven |
+| waiting, slow | `failed()` | gone |
+
+A slow one is not waited for, and its answer still counts if it comes before the end. The lookup ends when the k
+nearest candidates, the slow and gone left out, are proven, or when no more may be asked. A lookup follows one
+path; several that share `claimed` never ask the same peer, so that their paths are disjoint.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Container, Iterable, Iterator, Sequence
+from operator import itemgetter
+from typing import Literal
+
+from kademlia.node import NodeHeap
+
+from peernet.config.kad import KadConfig
+from peernet.core.kad.contact import Contact, number, place
+from peernet.core.kad.pace import Pace
+from peernet.types import DhtKey, PeerId
+from peernet.wire.kad import WireContact
+
+_distance = itemgetter(0)
+
+
+State = Literal["heard", "waiting", "slow", "proven", "gone"]
+
+
+class Candidate(Contact):
+    """A contact in a lookup: nothing about it is proven until it has answered.
+
+    hop: introductions since a seed. since, until: when it was asked, and when it counts as slow. linked: whether
+    a connection stood when it was asked.
+    """
+
+    __slots__ = ("hop", "linked", "since", "state", "until")
+
+    def __init__(self, peer: PeerId, addresses: tuple[str, ...], hop: int) -> None:
+        super().__init__(peer, addresses)
+        self.state: State = "heard"
+        self.hop = hop
+        self.since = self.until = 0.0
+        self.linked = False
+
+
+class Shortlist(NodeHeap):
+    """The contacts nearest to a place, nearest first, at most `maxsize`.
+
+    Overrides of `kademlia.node.NodeHeap`: truly bounded (the package's heap grows with every node heard of, and
+    each push scans it), and distances are never compared by contact.
+    """
+
+    def __init__(self, target: DhtKey, maxsize: int) -> None:
+        self.goal = number(target)
+        self.maxsize = maxsize
+        self.heap: list[tuple[int, Candidate]] = []
+        self.contacted: set[DhtKey] = set()
+
+    def add(self, contact: Candidate) -> bool:
+        """Put in a contact. Returns False when it is there already or too far away."""
+        distance = contact.long_id ^ self.goal
+        index = bisect_left(self.heap, distance, key=_distance)
+        if index >= self.maxsize or (index < len(self.heap) and self.heap[index][0] == distance):
+            return False
+        self.heap.insert(index, (distance, contact))
+        del self.heap[self.maxsize :]
+        return True
+
+    def reaches(self, long_id: int) -> bool:
+        """Whether a contact with this id would be put in, unless it is there already."""
+        return len(self.heap) < self.maxsize or long_id ^ self.goal < self.heap[-1][0]
+
+    def push(self, nodes: Candidate | list[Candidate]) -> None:
+        """Put in one or several contacts."""
+        for contact in nodes if isinstance(nodes, list) else [nodes]:
+            self.add(contact)
+
+    def remove(self, peers: Iterable[DhtKey]) -> None:
+        """Drop contacts by id."""
+        gone = set(peers)
+        self.heap = [entry for entry in self.heap if entry[1].id not in gone]
+
+    def popleft(self) -> Candidate | None:
+        """Take out the nearest contact."""
+        return self.heap.pop(0)[1] if self.heap else None
+
+    def __len__(self) -> int:
+        return len(self.heap)
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return iter([candidate for _, candidate in self.heap])
+
+
+class Lookup:
+    """The search for the k live peers nearest to a place.
+
+    Whoever runs it calls `advance(now)` at the start, after each outcome and at `deadline()`, asks those whom it
+    returns, and stops when `done`. Times are monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        target: DhtKey,
+        seeds: Iterable[Contact],
+        *,
+        me: PeerId,
+        config: KadConfig,
+        pace: Pace,
+        links: Container[PeerId] = (),
+        claimed: dict[PeerId, None] | None = None,
+    ) -> None:
+        """Begin at `seeds`. me: never asked. links: peers who can be asked without a dial, kept up to date by
+        the caller. claimed: peers taken by lookups that must stay disjoint from this one."""
+        self.target = target
+        self.done = False
+        self.calls = 0
+        """Peers asked."""
+        self.hops = 0
+        """Introductions between a seed and the farthest-fetched peer that answered."""
+        self._me = me
+        self._config = config
+        self._pace = pace
+        self._links = links
+        self._claimed: dict[PeerId, None] = {} if claimed is None else claimed
+        self._alpha = config.alpha
+        self._asked: dict[PeerId, Candidate] = {}
+        self._waiting: dict[PeerId, Candidate] = {}
+        self._answers = 0
+        self._shortlist = Shortlist(target, config.shortlist)
+        for seed in seeds:
+            self._hear(seed.peer, seed.addresses, 0)
+
+    def advance(self, now: float) -> list[Candidate]:
+        """Return whom to ask now, or set `done`. Nobody is returned twice."""
+        self._give_up_on_slow(now)
+        chosen: list[Candidate] = []
+        live = 0
+        unsettled = False
+        for _, candidate in self._shortlist.heap:
+            if candidate.state == "heard":
+                if not self._may_ask(candidate):
+                    continue
+                unsettled = True
+                if len(self._waiting) < self._alpha:
+                    self._take(candidate, now)
+                    chosen.append(candidate)
+            elif candidate.state == "waiting":
+                unsettled = True
+            elif candidate.state == "slow":
+                continue
+            live += 1
+            if live == self._config.k:
+                break
+        # While nobody has answered, the slow ones are all there is to wait for.
+        self.done = not unsettled and (self._answers > 0 or not self._slow())
+        return chosen
+
+    def deadline(self) -> float:
+        """When `advance` is to be called if nothing happens before, or infinity."""
+        return min((candidate.until for candidate in self._waiting.values()), default=float("inf"))
+
+    def answered(self, peer: PeerId, contacts: Sequence[WireContact], now: float) -> None:
+        """A peer that was asked named these contacts, k of them at most being taken."""
+        candidate = self._asked.get(peer)
+        if candidate is None or candidate.state not in ("waiting", "slow"):
+            return
+        self._waiting.pop(peer, None)
+        if candidate.linked:
+            self._pace.measured(now - candidate.since)
+        candidate.state = "proven"
+        candidate.last_seen = now
+        self._answers += 1
+        self.hops = max(self.hops, candidate.hop)
+        if candidate.hop < self._config.lookup_hops:
+            for contact in contacts[: self._config.k]:
+                self._hear(contact.peer, contact.addresses, candidate.hop + 1)
+
+    def failed(self, peer: PeerId) -> None:
+        """A peer that was asked can't be reached, or answered wrongly."""
+        candidate = self._asked.get(peer)
+        if candidate is None or candidate.state not in ("waiting", "slow"):
+            return
+        if candidate.state == "waiting":
+            self._widen()
+        self._waiting.pop(peer, None)
+        candidate.state = "gone"
+        self._shortlist.remove((candidate.id,))
+
+    def nearest(self) -> list[Contact]:
+        """The peers that answered, nearest first, at most k."""
+        proven = [candidate for _, candidate in self._shortlist.heap if candidate.state == "proven"]
+        return list(proven[: self._config.k])
+
+    def _hear(self, peer: PeerId, addresses: tuple[str, ...], hop: int) -> None:
+        if peer == self._me or peer in self._asked or not self._shortlist.reaches(place(peer)[1]):
+            return
+        self._shortlist.add(Candidate(peer, addresses, hop))
+
+    def _may_ask(self, candidate: Candidate) -> bool:
+        return self.calls < self._config.lookup_calls and candidate.peer not in self._claimed
+
+    def _take(self, candidate: Candidate, now: float) -> None:
+        candidate.state = "waiting"
+        candidate.linked = candidate.peer in self._links
+        candidate.since = now
+        candidate.until = now + self._pace.seconds * (1.0 if candidate.linked else self._config.dial_factor)
+        self._waiting[candidate.peer] = self._asked[candidate.peer] = candidate
+        self._claimed[candidate.peer] = None
+        self.calls += 1
+
+    def _give_up_on_slow(self, now: float) -> None:
+        for candidate in [candidate for candidate in self._waiting.values() if candidate.until <= now]:
+            candidate.state = "slow"
+            del self._waiting[candidate.peer]
+            self._widen()
+            self._pace.slow()
+
+    def _slow(self) -> bool:
+        return any(candidate.state == "slow" for candidate in self._asked.values())
+
+    def _widen(self) -> None:
+        self._alpha = min(self._alpha + 1, self._config.alpha_limit)

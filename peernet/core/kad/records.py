@@ -1,0 +1,204 @@
+"""The signed records that this peer holds for others, and the rules for taking one.
+
+A record is an envelope. Its key is derived from its domain, its author and a name, so nobody can store over
+another peer's record. The name is not under the signature: if any name were allowed, anyone could copy one
+genuine record to many keys and so fill the places of its author. Therefore each domain says which names it has,
+and whoever fetches a record can compute from it alone where it belongs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left, insort
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+
+from peernet.config.kad import KadConfig
+from peernet.core.events import Now
+from peernet.core.kad.contact import ID_BYTES, number
+from peernet.errors import EnvelopeError
+from peernet.identity.envelope import Opened, open_envelope
+from peernet.identity.keys import Verifier
+from peernet.types import DhtKey, PeerId
+from peernet.wire.base import ENVELOPE_LIMIT
+from peernet.wire.signed import ADVERT
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What the DHT takes of one domain. max_lifetime: seconds. names: the names its records may have."""
+
+    max_lifetime: float
+    names: tuple[str, ...] = ("",)
+
+
+DOMAINS: Mapping[str, Domain] = {ADVERT: Domain(max_lifetime=600.0)}
+"""Domains whose records are held. An advert lives two minutes; five times that leaves room for slow machines."""
+
+
+def record_key(domain: str, author: PeerId, name: str = "") -> DhtKey:
+    """Where a record belongs: the first 20 bytes of SHA-256 over the parts, each framed by its length."""
+    parts = (domain.encode(), author, name.encode())
+    framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return DhtKey(hashlib.sha256(framed).digest()[:ID_BYTES])
+
+
+@dataclass(slots=True)
+class Held:
+    """A record in the store. until, republish_at: monotonic seconds."""
+
+    key: DhtKey
+    name: str
+    opened: Opened
+    until: float
+    republish_at: float
+
+
+class RecordStore:
+    """Records of other peers (and this one's own), bounded in number and bytes, overall and for each author.
+
+    When it is full, the record farthest from this peer makes room for a nearer one: others are nearer to that.
+    """
+
+    def __init__(
+        self, me: DhtKey, config: KadConfig, verify: Verifier, random: Random, domains: Mapping[str, Domain]
+    ) -> None:
+        self._me = number(me)
+        self._config = config
+        self._verify = verify
+        self._random = random
+        self._domains = domains
+        self._held: dict[DhtKey, Held] = {}
+        self._by_distance: list[tuple[int, DhtKey]] = []
+        self._authors: dict[PeerId, dict[DhtKey, None]] = {}
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def get(self, key: DhtKey, now: Now) -> Held | None:
+        """The record under a key, unless it has expired."""
+        held = self._held.get(key)
+        return held if held is not None and held.until > now.mono else None
+
+    def open(self, data: bytes, key: DhtKey, now: Now, domain: str | None = None) -> Opened:
+        """The record in an envelope that belongs under `key`.
+
+        The sender does not say the domain; each allowed one is tried. That is cheap: a wrong domain is seen before
+        the signature is looked at.
+
+        Raises EnvelopeError; its reason is `domain` too if the record belongs under another key.
+        """
+        error = EnvelopeError("no domain is allowed", "domain")
+        for name in self._domains if domain is None else (domain,):
+            rule = self._domains[name]
+            try:
+                opened = open_envelope(
+                    data,
+                    name,
+                    now=now.wall,
+                    verify=self._verify,
+                    max_lifetime=rule.max_lifetime,
+                    max_size=ENVELOPE_LIMIT,
+                )
+            except EnvelopeError as refusal:
+                error = refusal
+                if refusal.reason != "domain":
+                    break
+                continue
+            if all(record_key(name, opened.author, each) != key for each in rule.names):
+                raise EnvelopeError("the record belongs under another key", "domain")
+            return opened
+        raise error
+
+    def accept(self, key: DhtKey, name: str, data: bytes, now: Now) -> str:
+        """Take a record. Returns the empty text when it is held, else why it is refused."""
+        before = self.get(key, now)
+        if before is not None and before.opened.raw == data:
+            return ""  # Stored again by another holder: it is verified already, and lives no longer for it.
+        try:
+            opened = self.open(data, key, now)
+        except EnvelopeError as error:
+            return error.reason
+        if record_key(opened.domain, opened.author, name) != key:
+            return "key"
+        if before is not None and opened.sequence <= before.opened.sequence:
+            return "stale" if opened.sequence < before.opened.sequence else "two of one sequence"
+        refused = self._make_room(key, opened, now)
+        if not refused:
+            self._put(key, name, opened, now, before)
+        return refused
+
+    def drop(self, key: DhtKey) -> None:
+        """Hold the record under this key no longer."""
+        held = self._held.pop(key, None)
+        if held is None:
+            return
+        author = held.opened.author
+        self.bytes -= len(held.opened.raw)
+        del self._authors[author][key]
+        if not self._authors[author]:
+            del self._authors[author]
+        del self._by_distance[bisect_left(self._by_distance, (self._distance(key), key))]
+
+    def expire(self, now: Now) -> None:
+        """Drop every record whose time has passed."""
+        for key in [key for key, held in self._held.items() if held.until <= now.mono]:
+            self.drop(key)
+
+    def due(self, now: Now, limit: int) -> list[Held]:
+        """Up to `limit` records that are to be stored again at the nearest peers, and set their next time."""
+        due = [held for held in self._held.values() if held.republish_at <= now.mono < held.until][:limit]
+        for held in due:
+            held.republish_at = self._next_time(now)
+        return due
+
+    def check(self) -> None:
+        """Raise AssertionError unless the store is sound. For tests and simulations."""
+        assert self.bytes == sum(len(held.opened.raw) for held in self._held.values()) <= self._config.record_bytes
+        assert len(self._held) <= self._config.records
+        assert self._by_distance == sorted((self._distance(key), key) for key in self._held)
+        kept = {(held.opened.author, key) for key, held in self._held.items()}
+        assert kept == {(author, key) for author, keys in self._authors.items() for key in keys}
+        for keys in self._authors.values():
+            assert 0 < len(keys) <= self._config.author_records
+            assert sum(len(self._held[key].opened.raw) for key in keys) <= self._config.author_bytes
+
+    def _distance(self, key: DhtKey) -> int:
+        return number(key) ^ self._me
+
+    def _next_time(self, now: Now) -> float:
+        return now.mono + self._config.republish_seconds * self._random.uniform(0.75, 1.25)
+
+    def _make_room(self, key: DhtKey, opened: Opened, now: Now) -> str:
+        """Check the bounds as they would be with this record, dropping farther ones. Returns why not, or empty."""
+        old = self._held.get(key)
+        size = len(opened.raw)
+        others = [self._held[each] for each in self._authors.get(opened.author, ()) if each != key]
+        taken = sum(len(held.opened.raw) for held in others)
+        if len(others) >= self._config.author_records or taken + size > self._config.author_bytes:
+            return "too many of this author"
+        freed = len(old.opened.raw) if old else 0
+        fits_count = old is not None or len(self._held) < self._config.records
+        if fits_count and self.bytes - freed + size <= self._config.record_bytes:
+            return ""
+        self.expire(now)
+        while self._held and (
+            (key not in self._held and len(self._held) >= self._config.records)
+            or self.bytes - (freed if key in self._held else 0) + size > self._config.record_bytes
+        ):
+            distance, farthest = self._by_distance[-1]
+            if distance <= self._distance(key):
+                return "full"
+            self.drop(farthest)
+        return ""
+
+    def _put(self, key: DhtKey, name: str, opened: Opened, now: Now, before: Held | None) -> None:
+        republish_at = self._next_time(now) if before is None else before.republish_at
+        self.drop(key)
+        until = now.mono + opened.expires - now.wall
+        self._held[key] = Held(key, name, opened, until, republish_at)
+        self._authors.setdefault(opened.author, {})[key] = None
+        self.bytes += len(opened.raw)
+        insort(self._by_distance, (self._distance(key), key))

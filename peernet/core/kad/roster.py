@@ -1,0 +1,176 @@
+"""Keeps the routing table true: who answers gets in, who does not is probed and leaves; the journal remembers."""
+
+from __future__ import annotations
+
+from peernet.core.context import Context
+from peernet.core.effects import Note
+from peernet.core.events import Done, Failure, Outcome
+from peernet.core.kad.contact import Contact, number
+from peernet.core.kad.table import Table
+from peernet.core.records import ContactRecord
+from peernet.errors import AddressError
+from peernet.identity.multiaddr import Multiaddr
+from peernet.types import DhtKey, PeerId
+from peernet.wire.kad import Alive, Probe
+
+BLAMELESS = ("busy", "refused", "storage")
+"""Failures of a call that say nothing against the peer's being alive."""
+
+
+class Roster:
+    """The table, fed with what calls and connections tell, and the contacts kept in the journal."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.table = Table(ctx.me, ctx.config.kad)
+        self._ctx = ctx
+        self._config = ctx.config.kad
+        self._probing: dict[PeerId, None] = {}
+        self._parted: dict[PeerId, None] = {}
+        self._saved: dict[PeerId, float] = {}
+
+    def restore(self, peer: PeerId) -> None:
+        """A contact is in the journal."""
+        self._saved[peer] = float("-inf")
+
+    def saved(self) -> int:
+        """How many contacts the journal keeps."""
+        return len(self._saved)
+
+    def touched(self, target: DhtKey) -> None:
+        """A lookup has gone through the bucket of this id, which so needs no refresh for a while."""
+        interval = self._config.refresh_seconds * self._ctx.random.uniform(0.75, 1.25)
+        self.table.bucket_for(number(target)).touch_last_updated(self._ctx.now.mono + interval)
+
+    def saw(self, peer: PeerId, addresses: tuple[str, ...] = ()) -> None:
+        """A peer has answered or connected. addresses: where it was dialled, if no live link says it better."""
+        link = self._ctx.links.get(peer)
+        if link is not None:
+            addresses = link.addresses
+        new = peer not in self.table
+        rival = self.table.saw(Contact(peer, addresses), self._ctx.now.mono)
+        if rival is not None and self._ctx.now.mono - rival.last_seen >= self._config.crowded_seconds:
+            self._check(rival)
+        contact = self.table.get(peer)
+        if contact is None:
+            return
+        if new:
+            self._ctx.note(Note("peers", peer=peer))
+        self._save(contact, new)
+
+    def heard_of(self, peer: PeerId, addresses: tuple[str, ...]) -> bool:
+        """Somebody says where a peer may be dialled, unproven. Returns whether any address of it is known now.
+
+        Hearsay never replaces the addresses of a live connection or of a contact that answers.
+        """
+        if peer in self._ctx.links:
+            return True
+        proven = self.table.get(peer)
+        if proven is not None and not proven.failures:
+            self._ctx.book.learn(peer, proven.addresses)
+            return True
+        known = self._ctx.book.get(peer)
+        if known == addresses and known:
+            return True
+        # Some of the old stay, lest a liar's addresses hide the true ones; some of the new, lest the stale do.
+        half = self._config.addresses // 2
+        both = dict.fromkeys((*known[:half], *self._usable(peer, addresses)))
+        self._ctx.book.learn(peer, tuple(both)[: self._config.addresses])
+        return bool(both)
+
+    def _usable(self, peer: PeerId, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of unproven addresses that name this peer, in canonical form, at most as many as are believed."""
+        good: dict[str, None] = {}
+        for text in addresses[: self._config.addresses]:
+            try:
+                address = Multiaddr.parse(text)
+            except AddressError:
+                self._count("kad: no address")
+                continue
+            if address.peer in (None, peer) and address.port:
+                good[str(address.with_peer(peer))] = None
+            else:
+                self._count("kad: another's address")
+        return tuple(good)
+
+    def _count(self, kind: str) -> None:
+        self._ctx.counters[kind] = self._ctx.counters.get(kind, 0) + 1
+
+    def failed(self, peer: PeerId, failure: Failure) -> None:
+        """A call to a peer failed."""
+        if failure.kind in BLAMELESS:
+            return
+        gone = self.table.failed(peer, evict=bool(self._ctx.links))
+        if gone is None:
+            return
+        if self._saved.pop(peer, None) is not None:
+            self._ctx.forget(ContactRecord.space, peer)
+        self._ctx.note(Note("peers", peer=peer))
+
+    def lost(self, peer: PeerId, clean: bool) -> None:
+        """A connection has ended. An unclean end is a reason to see at once whether the peer still lives.
+
+        A clean one may mean no more than that its room was wanted, so a dial must not follow at once.
+        """
+        if not clean:
+            self.probe(peer)
+        elif peer in self.table and peer not in self._parted:
+            self._parted[peer] = None
+            self._ctx.after(self._config.parted_seconds, lambda: self._look_after(peer))
+
+    def _look_after(self, peer: PeerId) -> None:
+        del self._parted[peer]
+        if peer not in self._ctx.links:
+            self.probe(peer)
+
+    def probe(self, peer: PeerId) -> None:
+        """Ask a contact whether it is still there, unless enough are being asked."""
+        if peer in self._probing or peer not in self.table or len(self._probing) >= self._config.probes:
+            return
+        self._probing[peer] = None
+        self._ctx.call(peer, Probe(), lambda outcome: self._probed(peer, outcome), self._config.call_seconds)
+
+    def probe_stale(self) -> None:
+        """Probe those that were not heard for longest; a live connection is proof enough."""
+        stale: list[Contact] = []
+        for bucket in self.table.buckets:
+            for contact in list(bucket.nodes.values()):
+                if self._ctx.now.mono - contact.last_seen < self._config.stale_seconds and not contact.failures:
+                    continue
+                if contact.peer in self._ctx.links and not contact.failures:
+                    self.table.saw(contact, self._ctx.now.mono)
+                else:
+                    stale.append(contact)
+        # Those with a failure come first: one more call settles whether they stay.
+        stale.sort(key=lambda contact: (not contact.failures, contact.last_seen))
+        for contact in stale[: self._config.probes]:
+            self.probe(contact.peer)
+
+    def _check(self, rival: Contact) -> None:
+        if rival.peer in self._ctx.links:
+            self.table.saw(rival, self._ctx.now.mono)
+        else:
+            self.probe(rival.peer)
+
+    def _probed(self, peer: PeerId, outcome: Outcome) -> None:
+        self._probing.pop(peer, None)
+        if not isinstance(outcome, Done):
+            self.failed(peer, outcome.failure)
+        elif isinstance(outcome.value, Alive):
+            self.saw(peer, self._ctx.book.get(peer))
+        else:
+            self._ctx.refuse("kad: wrong answer", peer, f"{type(outcome.value).__name__} to a Probe")
+            self.failed(peer, Failure("corrupt", "it answered a Probe with something else"))
+
+    def _save(self, contact: Contact, new: bool) -> None:
+        """Keep a contact in the journal, seldom, and no more than there is room for."""
+        now = self._ctx.now.mono
+        last = self._saved.get(contact.peer, float("-inf"))
+        if now - last < self._config.save_seconds and not new:
+            return
+        self._saved.pop(contact.peer, None)
+        self._saved[contact.peer] = now
+        self._ctx.save(ContactRecord(contact.peer, contact.addresses, self._ctx.now.wall))
+        if len(self._saved) > self._config.saved_contacts:
+            oldest = next(iter(self._saved))
+            del self._saved[oldest]
+            self._ctx.forget(ContactRecord.space, oldest)

@@ -1,0 +1,187 @@
+"""The routing table: a partition of all 160-bit ids into buckets, finer the nearer to this peer.
+
+Overrides of `kademlia.routing.RoutingTable`: the nearest contacts are exact, buckets are found by bisection with
+exact boundaries, a full bucket names the contact to probe instead of pinging it on asyncio, and no clock or
+randomness is global.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Container
+
+from kademlia.routing import RoutingTable
+
+from peernet.config.kad import KadConfig
+from peernet.core.kad.bucket import Bucket
+from peernet.core.kad.contact import ID_BITS, Contact, number
+from peernet.types import DhtKey, PeerId
+
+
+class Table(RoutingTable):
+    """Contacts that have answered and can be dialled, by their place in the DHT. Never this peer itself."""
+
+    buckets: list[Bucket]  # type: ignore[assignment]
+    node: Contact
+
+    def __init__(self, me: PeerId, config: KadConfig) -> None:
+        # RoutingTable.__init__ is not called: it wants a protocol to ping with.
+        self.node = Contact(me)
+        self.ksize = config.k
+        self.config = config
+        self.flush()
+
+    def flush(self) -> None:
+        """Forget every contact."""
+        self.buckets = [Bucket(0, ID_BITS, self.config.k, self.config.replacements)]
+        self._lowers = [0]
+        self._known: dict[PeerId, Contact] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __contains__(self, peer: PeerId) -> bool:
+        return peer in self._known
+
+    def get(self, peer: PeerId) -> Contact | None:
+        """The contact of a peer if it has a place in a bucket (not if it waits for one)."""
+        return self._known.get(peer)
+
+    def contacts(self) -> list[Contact]:
+        """All contacts that have a place, in order of their ids' ranges, the least recently seen first."""
+        return [contact for bucket in self.buckets for contact in bucket.nodes.values()]
+
+    def saw(self, contact: Contact, now: float) -> Contact | None:
+        """A peer has answered: a known one moves to its bucket's tail, a new one gets a place or waits for one.
+
+        Returns the contact to probe when the bucket is full: if it has died, the newcomer takes its place.
+        """
+        known = self._known.get(contact.peer)
+        if known is not None:
+            known.moved(contact.addresses)
+            known.last_seen, known.failures = now, 0
+            self.bucket_for(known.long_id).add_node(known)
+            return None
+        if contact.long_id == self.node.long_id or not contact.dialable:
+            return None
+        contact.last_seen, contact.failures = now, 0
+        return self.add_contact(contact)
+
+    def add_contact(self, node: Contact) -> Contact | None:
+        """Give a new contact a place, splitting buckets where that is allowed. As `saw`, which is to be used."""
+        while True:
+            bucket = self.bucket_for(node.long_id)
+            holder = bucket.nodes.get(node.id)
+            if holder is not None and holder.peer != node.peer:
+                return None  # Two keys with one id: who came first stays.
+            if len(bucket) < bucket.ksize or not self._may_split(bucket, node):
+                break
+            self.split_bucket(self.get_bucket_for(node))
+        if bucket.add_node(node):
+            self._known[node.peer] = node
+            return None
+        return bucket.head()
+
+    def failed(self, peer: PeerId, evict: bool = True) -> Contact | None:
+        """A call to a peer failed. Returns the contact if it has now left the table.
+
+        evict: False while this peer itself seems to be cut off, when failures say nothing about others.
+        """
+        contact = self._known.get(peer)
+        if contact is None:
+            return None
+        contact.failures += 1
+        if not evict or contact.failures < self.config.evict_failures:
+            return None
+        self.remove_contact(contact)
+        return contact
+
+    def remove_contact(self, node: Contact) -> None:
+        """Drop a contact; one that waited takes its place."""
+        bucket = self.bucket_for(node.long_id)
+        heir = bucket.remove_node(node)
+        if self._known.get(node.peer) is node:
+            del self._known[node.peer]
+        if heir is not None:
+            self._known[heir.peer] = heir
+
+    def nearest(
+        self, target: DhtKey, count: int, exclude: Container[PeerId] = (), healthy: bool = False
+    ) -> list[Contact]:
+        """The `count` contacts nearest to `target`, nearest first: exactly those of a sort of the whole table.
+
+        exclude: peers to leave out. healthy: only those whose last call did not fail.
+        """
+        goal = number(target)
+        found: list[Contact] = []
+        # XOR maps the disjoint ranges of buckets to disjoint ranges of distances, so whole buckets can be ordered.
+        for bucket in sorted(self.buckets, key=lambda bucket: bucket.lower ^ goal):
+            chosen = [
+                contact
+                for contact in bucket.nodes.values()
+                if contact.peer not in exclude and not (healthy and contact.failures)
+            ]
+            chosen.sort(key=lambda contact: contact.long_id ^ goal)
+            found += chosen
+            if len(found) >= count:
+                break
+        return found[:count]
+
+    def find_neighbors(self, node: Contact, k: int | None = None, exclude: Contact | None = None) -> list[Contact]:
+        """As the package's method, but exact: the contacts nearest to a node, without it and `exclude`."""
+        left_out = (node.peer,) if exclude is None else (node.peer, exclude.peer)
+        return self.nearest(node.id, k or self.ksize, left_out)
+
+    def is_new_node(self, node: Contact) -> bool:
+        """Whether this contact has no place in the table."""
+        return node.peer not in self._known
+
+    def bucket_for(self, long_id: int) -> Bucket:
+        """The bucket whose range holds this id."""
+        return self.buckets[bisect_right(self._lowers, long_id) - 1]
+
+    def get_bucket_for(self, node: Contact) -> int:
+        """The index of the bucket whose range holds a node."""
+        return bisect_right(self._lowers, node.long_id) - 1
+
+    def split_bucket(self, index: int) -> None:
+        """Replace a bucket by its halves."""
+        low, high = self.buckets[index].split()
+        self.buckets[index : index + 1] = [low, high]
+        self._lowers.insert(index + 1, high.lower)
+        # Those who waited may have got a place in the half they belong to.
+        for contact in (*low.nodes.values(), *high.nodes.values()):
+            self._known[contact.peer] = contact
+
+    def lonely_buckets(self, now: float = 0.0) -> list[Bucket]:
+        """The buckets whose refresh is due at `now` (monotonic seconds)."""
+        return [bucket for bucket in self.buckets if bucket.refresh_at <= now]
+
+    def _may_split(self, bucket: Bucket, newcomer: Contact) -> bool:
+        """Section 4.2 of the paper; and the k contacts nearest to this peer always have a place (section 2.4)."""
+        if bucket.bits == 0:
+            return False
+        if bucket.has_in_range(self.node) or bucket.depth() % self.config.split_levels:
+            return True
+        nearest = self.nearest(self.node.id, self.ksize)
+        return newcomer.long_id ^ self.node.long_id < nearest[-1].long_id ^ self.node.long_id
+
+    def check(self) -> None:
+        """Raise AssertionError unless the table is sound. For tests and simulations; O(contacts)."""
+        expected = 0
+        places: dict[PeerId, Contact] = {}
+        for bucket, lower in zip(self.buckets, self._lowers, strict=True):
+            assert bucket.lower == lower == expected, "buckets partition the ids"
+            expected = bucket.range[1] + 1
+            assert len(bucket.nodes) <= bucket.ksize, "a bucket holds at most k"
+            assert len(bucket.replacement_nodes) <= bucket.max_replacement_nodes, "the waiting list is bounded"
+            assert not (bucket.nodes.keys() & bucket.replacement_nodes.keys()), "nobody waits for a place it has"
+            assert not bucket.replacement_nodes or len(bucket.nodes) == bucket.ksize, "nobody waits in vain"
+            for key, contact in (*bucket.nodes.items(), *bucket.replacement_nodes.items()):
+                assert key == contact.id and bucket.has_in_range(contact), "contacts are where they belong"
+                assert contact.peer != self.node.peer and contact.dialable, "contacts are others, dialable"
+            seen = [contact.last_seen for contact in bucket.nodes.values()]
+            assert seen == sorted(seen), "the least recently seen come first"
+            places.update((contact.peer, contact) for contact in bucket.nodes.values())
+        assert expected == 1 << ID_BITS, "buckets cover all ids"
+        assert places == self._known, "the index knows exactly those who have a place"
