@@ -110,6 +110,9 @@ class WorkConfig:
     offer_interval: float = 2.0
     """Seconds between two offers while slices wait and pulled capacity does not cover them."""
 
+    offer_renewal: float = 10.0
+    """Seconds between two offers once the ring is at its widest and peers have answered: for peers that join."""
+
     offer_lifetime: float = 60.0
     """Seconds that an offer holds. It is renewed long before; a job whose owner is gone stops attracting."""
 
@@ -159,7 +162,7 @@ class WorkConfig:
     """Seconds without work after which a job makes room for another when all `worker_jobs` places are taken."""
 
     worker_pull_jitter: float = 0.25
-    """Seconds within which workers spread their pulls after an offer, so that an owner is not hit by all at once."""
+    """Seconds within which workers spread their pulls after an offer, so that they do not hit an owner at once."""
 
     worker_pull_floor: float = 0.1
     """The least probability of a pull: adverts known may overstate the capacity that is really there."""
@@ -200,6 +203,9 @@ class WorkConfig:
     worker_kept_bytes: int = 16 * 1024 * 1024
     """Bytes of such results, for the same reason: eight jobs of a lost owner cost 128 MiB at worst."""
 
+    worker_batch_lifetime: float = 600.0
+    """Seconds that signed results hold: far over a skew of clocks. They are signed anew when they are sent again."""
+
     worker_keep_seconds: float = 600.0
     """How long finished results wait for an owner that is gone: the time to restart a machine."""
 
@@ -223,6 +229,3 @@ class WorkConfig:
 
     worker_longest_slice: float = 86_400.0
     """The longest time limit of a stranger's slice that is taken on, in seconds: a day."""
-
-    worker_manifest_lifetime: float = 90 * 86_400.0
-    """The longest lifetime of a manifest or receipt that is believed, in seconds: 90 days, far over any job."""

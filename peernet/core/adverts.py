@@ -125,7 +125,12 @@ class Adverts:
         )
 
     def own(self) -> bytes:
-        """Return this peer's signed advert: the last one, or a new one if that is old or materially wrong."""
+        """Return this peer's signed advert: the last one, or a new one if that is old or materially wrong.
+
+        Empty until the machine has been measured: there is nothing to say before.
+        """
+        if self._measured is None:
+            return b""
         age = self._ctx.now.mono - self._sealed
         told = self._told
         current = self.current()
@@ -202,8 +207,8 @@ class Adverts:
             source: who sent them; the author may be another.
 
         Returns:
-            The opened envelope while it is the newest of its author (also if it was known), else None: it was refused
-            and counted, or is this peer's own.
+            The opened envelope while it is the newest of its author (also if it was known), else None: it was
+            refused and counted, or is this peer's own.
         """
         try:
             opened = open_envelope(
@@ -216,17 +221,21 @@ class Adverts:
             )
             advert = decode_body(Advert, opened.body)
         except EnvelopeError as error:
-            return self._refuse(error.reason, source, str(error))
+            self._refuse(error.reason, source, str(error))
+            return None
         except ProtocolError as error:
-            return self._refuse("undecodable", source, str(error))
+            self._refuse("undecodable", source, str(error))
+            return None
         if opened.author == self._ctx.me:
-            return self._own_key(opened, advert, source)
+            self._own_key(opened, advert, source)
+            return None
         known = self._cache.get(opened.author)
         if known is not None and opened.raw == known.opened.raw:
             return opened
         if known is not None and opened.sequence <= known.opened.sequence:
             kind = "replayed" if opened.sequence < known.opened.sequence else "contradictory"
-            return self._refuse(kind, source, f"sequence {opened.sequence} of {short_peer_id(opened.author)}")
+            self._refuse(kind, source, f"sequence {opened.sequence} of {short_peer_id(opened.author)}")
+            return None
         self._keep(opened, advert, new=known is None)
         return opened
 
@@ -250,7 +259,7 @@ class Adverts:
         self._ctx.refuse(f"advert: {kind}", source, text)
 
     def _own_key(self, opened: Opened, advert: Advert, source: PeerId) -> None:
-        """An advert under this peer's own key: an echo, one of an earlier run, or of a machine with a copied key."""
+        """An advert under this peer's own key: an echo, one of an earlier run, or a copied key's."""
         now = self._ctx.now
         if advert.instance == self._ctx.instance or opened.issued <= self._started:
             return

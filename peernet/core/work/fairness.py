@@ -28,8 +28,8 @@ class DeficitRoundRobin(Generic[K]):
         """Return whose slice runs next and charge it.
 
         Args:
-            costs: for each key that has a slice waiting, the seconds that its next one is expected to take. Iteration
-                order settles who is first among new keys.
+            costs: for each key that has a slice waiting, the seconds that its next one is expected to take.
+                Iteration order settles who is first among new keys.
 
         Returns:
             The key, or None when nothing waits.

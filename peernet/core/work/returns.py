@@ -1,0 +1,157 @@
+"""The way of results to their owner: signed in batches, repeated until they are taken, receipts kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from peernet.core.context import Context, Timer
+from peernet.core.events import Failed, Outcome
+from peernet.core.records import ReceiptRecord
+from peernet.core.work.held import Bench, Held
+from peernet.core.work.outbox import Finished
+from peernet.errors import EnvelopeError, ProtocolError
+from peernet.identity.envelope import open_envelope, seal
+from peernet.wire.codec import decode_body, encode_body
+from peernet.wire.signed import RECEIPTS, RESULTS, ReceiptBatch, ResultBatch
+from peernet.wire.work import BATCH_LIMIT, Return, Taken
+
+
+class Returns:
+    """Sends results of all jobs on the bench.
+
+    Args:
+        ctx: the core's context.
+        bench: what this worker holds.
+        again: called with a job whose owner did not answer: try later.
+        settled: called with a job whose owner has taken a batch.
+        unwanted: called with a job whose owner refuses its results.
+    """
+
+    def __init__(
+        self,
+        ctx: Context,
+        bench: Bench,
+        *,
+        again: Callable[[Held], None],
+        settled: Callable[[Held], None],
+        unwanted: Callable[[Held], None],
+    ) -> None:
+        self._ctx = ctx
+        self._bench = bench
+        self._bounds = ctx.config.work
+        self._again = again
+        self._settled = settled
+        self._unwanted = unwanted
+        self._sequence = 0
+        self._wake: Timer | None = None
+
+    def flush(self) -> None:
+        """Send what is due: at once while nothing is queued behind it, else with others."""
+        now, wait = self._ctx.now.mono, self._bounds.worker_flush_seconds
+        next_due: float | None = None
+        for held in list(self._bench.held.values()):
+            oldest = held.outbox.oldest
+            if oldest is None or held.outbox.sending or held.retry is not None:
+                continue
+            if not held.ready or held.outbox.brims or now >= oldest + wait:
+                self.send(held)
+            else:
+                next_due = oldest + wait if next_due is None else min(next_due, oldest + wait)
+        if next_due is not None and (self._wake is None or next_due < self._wake.when):
+            if self._wake is not None:
+                self._wake.cancel()
+            self._wake = self._ctx.at(next_due, self._woken)
+
+    def _woken(self) -> None:
+        self._wake = None
+        self.flush()
+
+    def send(self, held: Held) -> None:
+        """Send the next batch of a job, unless one is under way."""
+        if held.outbox.sending or held.outbox.oldest is None:
+            return
+        batch = held.outbox.send()
+        want = self._bench.want(held)
+        held.ask(want, self._bench.most)
+        body = Return(held.job, self._seal(held, batch), tuple(done.inline for done in batch), want)
+        then = partial(self._answered, held, want, self._ctx.now.mono)
+        self._ctx.call(held.owner, body, then, self._bounds.worker_return_timeout)
+
+    def _seal(self, held: Held, batch: tuple[Finished, ...]) -> bytes:
+        wall = self._ctx.now.wall
+        self._sequence = max(self._sequence + 1, int(wall * 1000))
+        return seal(
+            self._ctx.sign,
+            self._ctx.me,
+            RESULTS,
+            encode_body(ResultBatch(held.job, tuple(done.result for done in batch))),
+            sequence=self._sequence,
+            issued=wall,
+            lifetime=self._bounds.worker_batch_lifetime,
+            max_size=BATCH_LIMIT,
+        )
+
+    def _answered(self, held: Held, want: int, sent: float, outcome: Outcome) -> None:
+        now = self._ctx.now.mono
+        answer = None if isinstance(outcome, Failed) else outcome.value
+        if not isinstance(answer, Taken):
+            held.unanswered(want)
+            if not held.ended:
+                self._not_taken(held, outcome)
+            return
+        held.answered(want)
+        if held.ended:
+            return
+        held.pace.answered(now - sent)
+        held.heard, held.lost_since = now, None
+        held.attempts = held.refusals = 0
+        held.parked = not held.closing
+        batch = held.outbox.taken()
+        for done in batch:
+            held.leases.pop(done.result.lease, None)
+        if held.owner != self._ctx.me:
+            self._keep_receipt(held, batch, answer.receipts)
+        self._settled(held)
+
+    def _not_taken(self, held: Held, outcome: Outcome) -> None:
+        held.outbox.unsent()
+        if not isinstance(outcome, Failed):
+            self._ctx.refuse("results: wrong answer", held.owner, type(outcome.value).__name__)
+        if not isinstance(outcome, Failed) or outcome.failure.kind == "refused":
+            held.refusals += 1
+            if held.refusals >= self._bounds.worker_refusals:
+                self._unwanted(held)
+                return
+        elif held.lost_since is None:
+            held.lost_since = self._ctx.now.mono
+        self._again(held)
+
+    def _keep_receipt(self, held: Held, batch: tuple[Finished, ...], envelope: bytes) -> None:
+        """Keep the owner's word for work that was done, if it is its word and for this work."""
+        now = self._ctx.now
+        try:
+            opened = open_envelope(
+                envelope,
+                RECEIPTS,
+                now=now.wall,
+                verify=self._ctx.verify,
+                max_lifetime=self._bounds.receipt_lifetime,
+                max_size=BATCH_LIMIT,
+            )
+            receipt = decode_body(ReceiptBatch, opened.body)
+        except EnvelopeError as error:
+            self._ctx.refuse(f"receipt: {error.reason}", held.owner, str(error))
+            return
+        except ProtocolError as error:
+            self._ctx.refuse("receipt: undecodable", held.owner, str(error))
+            return
+        sent = {done.result.lease for done in batch}
+        if opened.author != held.owner or receipt.worker != self._ctx.me or receipt.job != held.job:
+            self._ctx.refuse("receipt: of others", held.owner, "it names another owner, worker or job")
+        elif not sent.issuperset(receipt.leases):
+            self._ctx.refuse("receipt: other leases", held.owner, "it names leases that were not returned")
+        elif receipt.leases:
+            # The clock keeps numbers apart when a job is served again after a restart.
+            held.receipts = max(held.receipts + 1, int(now.wall * 1000))
+            self._ctx.save(ReceiptRecord(held.job, held.receipts, envelope))
