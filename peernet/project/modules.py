@@ -46,6 +46,8 @@ class Neighbours:
         """
         self._seen.add(module)
         self._queue.append((module, path))
+        if "." in module:
+            self._reach(module.rpartition(".")[0])  # importing it runs the packages above it
         self._drain()
 
     def add_module(self, name: str) -> bool:
@@ -152,8 +154,6 @@ def read_source(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ProjectError(f"{path} can't be read: {error.strerror or error}") from None
-    except ValueError as error:  # a null byte in the path
-        raise ProjectError(f"{str(path)!r} is no path: {error}") from None
 
 
 def parse_source(source: bytes, path: Path) -> ast.Module:
