@@ -204,7 +204,7 @@ class WorkConfig:
     """Bytes of such results, for the same reason: eight jobs of a lost owner cost 128 MiB at worst."""
 
     worker_batch_lifetime: float = 600.0
-    """Seconds that signed results hold: far over a skew of clocks. They are signed anew when they are sent again."""
+    """Seconds that signed results hold: far over a skew of clocks, and signed anew when sent again."""
 
     worker_keep_seconds: float = 600.0
     """How long finished results wait for an owner that is gone: the time to restart a machine."""

@@ -1,7 +1,7 @@
 """The worker's side of work: takes slices of others' jobs (and of this peer's own), runs them, returns results.
 
 This is where the parts meet. An offer becomes a parked pull (`pulls`), its bundle a box (`boxes`), its grants run
-(`runner`) and their results go home (`returns`); `held` keeps what is under way and how much more is wanted.
+(`runner`) and their results go home (`delivery`); `held` keeps what is under way and how much more is wanted.
 Everything that changes state marks the worker for `flush`, which the core calls at the end of each handle: there
 free slots are filled, results and notices leave together, and credits are renewed.
 """
@@ -16,10 +16,10 @@ from peernet.core.adverts import Adverts, Serves
 from peernet.core.context import Context, Timer
 from peernet.core.effects import CloseBox, Hold, Note, UnpinBlobs
 from peernet.core.work.boxes import Boxes
+from peernet.core.work.delivery import Delivery
 from peernet.core.work.held import Bench, Box, Held, Lease
 from peernet.core.work.offers import OfferTable
 from peernet.core.work.pulls import Pulls
-from peernet.core.work.returns import Returns
 from peernet.core.work.runner import Runner
 from peernet.identity.digest import digest
 from peernet.identity.envelope import Opened
@@ -65,7 +65,7 @@ class Worker:
         self._bench = bench = Bench(self._bounds, slots, max_slices)
         self._boxes = Boxes(ctx, bench, disk=self._disk_refused, give_up=self._give_up)
         self._runner = Runner(ctx, bench, self._boxes, disk=self._disk_refused)
-        self._returns = Returns(ctx, bench, again=self._again, settled=self._settled, unwanted=self._unwanted)
+        self._delivery = Delivery(ctx, bench, again=self._again, settled=self._settled, unwanted=self._unwanted)
         self._pulls = Pulls(
             ctx,
             bench,
@@ -140,7 +140,7 @@ class Worker:
         """The peer is about to stop: finished results go home; what has not ended is lost with the connection."""
         self._pause(LEAVING, halted=True)
         for held in list(self._bench.held.values()):
-            self._returns.send(held)
+            self._delivery.send(held)
 
     def flush(self) -> None:
         """End of a handle: fill free slots, send results, renew credits. Idempotent."""
@@ -153,7 +153,7 @@ class Worker:
         if bench.max_slices is not None and bench.done >= bench.max_slices and not bench.paused:
             self._pause(f"it has done its {bench.max_slices} slices")
         self._runner.fill()
-        self._returns.flush()
+        self._delivery.flush()
         for held in list(bench.held.values()):
             self._renew_credit(held)
         self._adverts.changed()
@@ -237,7 +237,7 @@ class Worker:
     def _call_again(self, held: Held) -> None:
         held.retry = None
         if len(held.outbox):
-            self._returns.send(held)
+            self._delivery.send(held)
         elif not held.ended and not held.closing:
             self._pulls.pull(held)
 
@@ -267,7 +267,8 @@ class Worker:
         self._close(held)
         del self._bench.held[held.key]
         if held.manifest is not None:
-            self._ctx.emit(UnpinBlobs(held.job))
+            if held.owner != self._ctx.me:  # of its own job, this peer keeps results beyond its end
+                self._ctx.emit(UnpinBlobs(held.job))
             self._ctx.note(Note("work", f"ends a job: {why}", job=held.job, peer=held.owner))
         if held.owner in self._holding and not any(True for _ in self._of(held.owner)):
             del self._holding[held.owner]

@@ -17,7 +17,7 @@ from peernet.wire.signed import RECEIPTS, RESULTS, ReceiptBatch, ResultBatch
 from peernet.wire.work import BATCH_LIMIT, Return, Taken
 
 
-class Returns:
+class Delivery:
     """Sends results of all jobs on the bench.
 
     Args:
