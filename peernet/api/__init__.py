@@ -1,9 +1,34 @@
-"""What Python users hold: peers, jobs, local swarms."""
+"""What Python users hold: peers, jobs, local swarms.
+
+The names load on first use (PEP 562): submitting needs neither trio nor the network stack, only `Peer` does.
+"""
 
 from __future__ import annotations
 
-from peernet.api.jobs import Job, JobResults, submit, submit_async
-from peernet.api.peer import Peer
-from peernet.api.swarm import LocalSwarm
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from peernet.api.jobs import Job, JobResults, submit, submit_async
+    from peernet.api.peer import Peer
+    from peernet.api.swarm import LocalSwarm
+
+_HOMES = {
+    "Job": "jobs",
+    "JobResults": "jobs",
+    "LocalSwarm": "swarm",
+    "Peer": "peer",
+    "submit": "jobs",
+    "submit_async": "jobs",
+}
 
 __all__ = ["Job", "JobResults", "LocalSwarm", "Peer", "submit", "submit_async"]
+
+
+def __getattr__(name: str) -> object:
+    """Load a name from the module that owns it."""
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module 'peernet.api' has no attribute {name!r}") from None
+    return getattr(import_module(f"peernet.api.{home}"), name)
