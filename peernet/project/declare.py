@@ -14,7 +14,7 @@ from peernet.project.options import Options, make_options
 from peernet.results import short_repr
 
 if TYPE_CHECKING:
-    from peernet.api import AsyncJob, Job
+    from peernet.api import Job
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,8 +84,8 @@ class Project(Generic[P, R]):
 
         return submit(self, **options)
 
-    async def submit_async(self, **options: Any) -> AsyncJob:
-        """Like `submit`, for programs that run on trio."""
+    async def submit_async(self, **options: Any) -> Job:
+        """Like `submit`, for programs that run on trio or asyncio."""
         from peernet.api import submit_async
 
         return await submit_async(self, **options)

@@ -15,6 +15,7 @@ from typing import Any
 from peernet.errors import ProjectError
 from peernet.project.bundle import Bundle, running_python
 from peernet.project.declare import Project
+from peernet.project.modules import wins_over_files
 from peernet.project.trace import describe, user_traceback
 
 
@@ -82,7 +83,7 @@ def _prepare(bundle: Bundle, directory: Path) -> None:
     sys.path.insert(0, str(directory))
     for path, _ in bundle.files:
         top = path.split("/")[0].removesuffix(".py")
-        known = sys.modules.get(top)
+        known = None if wins_over_files(top) else sys.modules.get(top)
         if known is not None and not str(getattr(known, "__file__", "")).startswith(str(directory)):
             # The script's folder comes first in Python, whoever imported a module of that name before.
             for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
@@ -103,8 +104,10 @@ def _import_entry(bundle: Bundle, directory: Path) -> ModuleType:
 
 
 def _import_file(path: Path) -> ModuleType:
-    """Import a file under its stem, which may be no identifier."""
+    """Import a file under its stem, which may be no identifier; one called os.py must leave the real one alone."""
     name = path.stem.replace(".", "_")
+    if wins_over_files(name):
+        name += "_"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"no way to load {path.name}")

@@ -16,8 +16,10 @@ from peernet.errors import ProjectError
 OWN_PACKAGE = "peernet"
 """Every peer has it, so it never travels, even when a project lies in peernet's own source tree."""
 
-_BEFORE_PATH = frozenset(sys.builtin_module_names)
-"""Modules that are compiled into the interpreter win over any file."""
+
+def wins_over_files(name: str) -> bool:
+    """Whether a module is part of the interpreter (built in or frozen), so that no file of its name is imported."""
+    return name in sys.builtin_module_names or importlib.machinery.FrozenImporter.find_spec(name) is not None
 
 
 class Neighbours:
@@ -107,10 +109,12 @@ class Neighbours:
                 self._reach(f"{package}.{name}")
 
     def _is_neighbour(self, top: str) -> bool:
-        if top == OWN_PACKAGE or not top or top in _BEFORE_PATH or (self._only is not None and top != self._only):
+        if top == OWN_PACKAGE or not top or wins_over_files(top):
+            return False
+        if self._only is not None and top != self._only:
             return False
         if find_module(self.root, top) is not None:
-            return not importlib.machinery.FrozenImporter.find_spec(top)
+            return True
         # A folder without __init__.py is a package only where nothing else has the name.
         return (self.root / top).is_dir() and top.isidentifier() and not _is_installed(top, self.root)
 

@@ -41,6 +41,14 @@ def test_the_neighbour_wins_over_a_module_that_is_loaded_already(workshop: Any) 
     assert hasattr(queue, "Queue")
 
 
+def test_a_project_file_may_be_called_like_a_part_of_the_interpreter(workshop: Any) -> None:
+    import os
+
+    path = workshop.write(os=HEAD + "import os\n" + declared("f", "os.sep"))
+    assert workshop.function(collect(path, None, [])).call(0) == os.sep
+    assert sys.modules["os"] is os
+
+
 @pytest.mark.parametrize(
     ("source", "name", "words"),
     [
