@@ -18,7 +18,7 @@ OWN_PACKAGE = "peernet"
 
 
 def wins_over_files(name: str) -> bool:
-    """Whether a module is part of the interpreter (built in or frozen), so that no file of its name is imported."""
+    """Whether a module is part of the interpreter (built in or frozen), so that no file of its name is used."""
     return name in sys.builtin_module_names or importlib.machinery.FrozenImporter.find_spec(name) is not None
 
 
