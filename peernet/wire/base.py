@@ -31,6 +31,7 @@ Addresses = Annotated[tuple[AddressText, ...], Meta(max_length=8)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 SmallCount = Annotated[int, Meta(ge=0, le=65_535)]
 Seconds = Annotated[float, Meta(ge=0, le=10**9)]
+WallTime = Annotated[float, Meta(ge=0, le=10**11)]
 CallId = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 

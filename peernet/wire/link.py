@@ -14,9 +14,9 @@ from peernet.wire.base import (
     Hash,
     InstanceKey,
     Message,
-    Seconds,
     ShortText,
     Text,
+    WallTime,
 )
 from peernet.wire.gossip import Befriend, Befriended, Rumour, Unfriend
 from peernet.wire.kad import Alive, FindNode, FindValue, Nodes, Probe, Store, Stored, Values
@@ -47,7 +47,7 @@ class Hello(Message, frozen=True, array_like=True, gc=False, tag=1):
     instance: InstanceKey
     listening: Addresses
     observed: AddressText
-    wall: Seconds
+    wall: WallTime
     agent: ShortText
 
 
