@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import os
 import socket
 import sys
@@ -21,7 +22,7 @@ from peernet.box.limits import Limits
 from peernet.box.messages import TO_CHILD, Order, Report, Status, clip
 from peernet.config.box import BoxConfig
 from peernet.errors import BoxError, CannotEncodeError, PeernetError
-from peernet.project import Bundle, TaskFailure, load_function, open_input, run_slice
+from peernet.project import Bundle, Cutter, LoadedFunction, TaskFailure, load_function, open_input, run_slice
 from peernet.project.trace import describe, user_traceback
 from peernet.results import encode
 
@@ -31,7 +32,11 @@ _OUT_OF_MEMORY = Report(Status.MEMORY, "out of memory", None, "", b"").encode()
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a child runs. channel: its end of the socket to the zygote. output: the pipe for what it prints."""
+    """Where a child runs.
+
+    channel: its end of the socket to the zygote. output: the pipe for what it prints. zygote: its parent's pid.
+    mapped: bytes of address space that the zygote has mapped, which count against no slice.
+    """
 
     bundle: Bundle
     source: Path
@@ -39,6 +44,20 @@ class Place:
     channel: socket.socket
     output: int
     zygote: int
+    mapped: int
+
+
+def rehearse() -> None:
+    """Do once, in the zygote, what every child does first: what is compiled or cached then is so in all."""
+    importlib.invalidate_caches()
+    for batch in ([1, 2], [0.5], ["text"], [b""], [(1,)], [None], range(2)):
+        cut = Cutter(batch).cut(len(batch))
+        assert cut is not None
+        encode(run_slice(LoadedFunction(_itself, False, Path()), open_input(cut.data)))
+
+
+def _itself(value: object) -> object:
+    return value
 
 
 def be_child(place: Place) -> NoReturn:
@@ -78,7 +97,7 @@ def _settle(place: Place, limits: Limits) -> None:
     os.environ["HOME"] = os.environ["TMPDIR"] = str(place.scratch)
     _reseed()
     gc.enable()
-    system.apply(limits)
+    system.apply(limits, place.mapped)
 
 
 def _reseed() -> None:

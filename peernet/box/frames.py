@@ -170,6 +170,8 @@ def _check(target: type, name: str, wanted: Any, value: Any) -> Any:
         if value is None:
             return None
         (wanted,) = (part for part in get_args(wanted) if part is not NoneType)
+    if wanted is float and type(value) is int:
+        value = float(value)
     if get_origin(wanted) is tuple:
         if type(value) is list and all(type(item) is int and 0 <= item < _MAX_INT for item in value):
             return tuple(value)

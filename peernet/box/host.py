@@ -188,6 +188,7 @@ def main() -> None:
     """FD: the inherited socket to the peer. PARENT: the peer's pid. The working folder is the box's."""
     descriptor, parent = (int(argument) for argument in sys.argv[1:])
     system.die_with(parent)
+    system.print_by_line()
     config = BoxConfig()
     serve(socket.socket(fileno=descriptor), JobHost(Path.cwd(), config), config)
     # The user's threads, if there are any, do not hold the box open.

@@ -8,6 +8,12 @@ from peernet.config.box import BoxConfig
 
 _DEFAULTS = BoxConfig()
 
+_MOST = 1 << 60
+"""More than any machine has, and still a number that the kernel takes."""
+
+_MOST_SECONDS = 10.0**9
+"""Thirty years: no limit, and still a number that every clock takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -28,12 +34,13 @@ class Limits:
     open_files: int = _DEFAULTS.open_files
 
     def __post_init__(self) -> None:
-        if self.memory < 1 or self.scratch < 0 or self.result < 0:
-            raise ValueError(f"limits must not be negative: {self}")
-        if self.open_files < 8:
-            raise ValueError(f"open_files must be 8 or more, not {self.open_files}")
-        if not self.seconds > 0 or (self.cpu_seconds is not None and not self.cpu_seconds > 0):
-            raise ValueError(f"times must be above 0: {self}")
+        for name, least in (("memory", 1), ("scratch", 0), ("result", 0), ("open_files", 8)):
+            if not least <= getattr(self, name) <= _MOST:
+                raise ValueError(f"{name}={getattr(self, name)}: it must be from {least} to {_MOST}")
+        for name in ("seconds", "cpu_seconds"):
+            seconds = getattr(self, name)
+            if seconds is not None and not 0 < seconds <= _MOST_SECONDS:
+                raise ValueError(f"{name}={seconds}: it must be above 0 and at most {_MOST_SECONDS}")
 
 
 def default_limits(config: BoxConfig) -> Limits:

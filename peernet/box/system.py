@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import math
 import os
 import resource
@@ -96,6 +97,13 @@ def keep_only(channel: int, output: int) -> None:
     os.closerange(channel + 1, os.sysconf("SC_OPEN_MAX"))
 
 
+def print_by_line() -> None:
+    """Let what Python prints reach the pipe line by line, so that a sudden end loses none of it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+
+
 def default_signals() -> None:
     """Undo the zygote's signal handling in a child of it."""
     signal.set_wakeup_fd(-1)
@@ -112,9 +120,12 @@ def mapped() -> int:
     return pages * resource.getpagesize()
 
 
-def apply(limits: Limits) -> None:
-    """Limit this process, for good. A limit that the system has already set lower stays."""
-    memory = mapped() + limits.memory
+def apply(limits: Limits, held: int) -> None:
+    """Limit this process, for good. A limit that the system has already set lower stays.
+
+    held: bytes of address space that do not count as the slice's.
+    """
+    memory = held + limits.memory
     _limit(resource.RLIMIT_AS, memory, memory + MEMORY_RESERVE)
     _limit(resource.RLIMIT_FSIZE, limits.scratch, limits.scratch)
     _limit(resource.RLIMIT_NOFILE, limits.open_files, limits.open_files)

@@ -11,7 +11,6 @@ import contextlib
 import gc
 import importlib
 import os
-import platform
 import selectors
 import signal
 import socket
@@ -22,7 +21,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from peernet.box import system
-from peernet.box.child import Place, be_child
+from peernet.box.child import Place, be_child, rehearse
 from peernet.box.children import Child
 from peernet.box.frames import FrameDecoder, Message
 from peernet.box.messages import TO_ZYGOTE, Kill, Open, Opened, Refused, Run, Started, Status, clip
@@ -51,6 +50,7 @@ class Zygote:
         self._waiting: Child | None = None
         self._spare_deaths = 0
         self._forks = 0
+        self._mapped = 0
 
     def serve(self) -> None:
         """Run until the peer's socket ends.
@@ -151,8 +151,9 @@ class Zygote:
         # What is alive now lives as long as the box: no collection needs to touch it, and so to copy its pages.
         gc.collect()
         gc.freeze()
+        self._mapped = system.mapped()
         self._waiting = self._fork()
-        self._send(Opened(platform.python_version()))
+        self._send(Opened(sys.version.split()[0]))
 
     # --- children ---------------------------------------------------------------------------------------------
 
@@ -166,7 +167,8 @@ class Zygote:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            be_child(Place(self._bundle, self._folder / "source", scratch, theirs, writing, parent))
+            source = self._folder / "source"
+            be_child(Place(self._bundle, source, scratch, theirs, writing, parent, self._mapped))
         theirs.close()
         os.close(writing)
         child = Child(pid, ours, reading, scratch, self._config)
@@ -282,9 +284,11 @@ def main() -> None:
     descriptor, parent = (int(argument) for argument in sys.argv[1:])
     system.die_with(parent)
     system.adopt_orphans()
+    system.print_by_line()
     gc.disable()
     config = BoxConfig()
     preload(config.warm)
+    rehearse()
     peer = socket.socket(fileno=descriptor)
     zygote = Zygote(peer, Path.cwd(), config)
     try:

@@ -1,0 +1,113 @@
+"""Boxes of small projects, made from their source."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peernet.config import BoxConfig
+from peernet.project import Bundle, Cutter
+from peernet.results import decode
+from peernet.sandbox import Box, HostBox, Limits, Outcome, PlainExecutor
+
+LIMITS = Limits(seconds=30.0)
+
+
+def bundle_of(source: str, over: str = "[]", options: str = "", imports: tuple[str, ...] = ()) -> bytes:
+    """A project file whose function is `task`."""
+    text = textwrap.dedent(source).replace(
+        "def task(", f"import peernet\n@peernet.parallel(over={over}{options})\ndef task("
+    )
+    files = (("project.py", text.encode()),)
+    return Bundle("source", "project.py", "", (), files, "", imports, b"").encode()
+
+
+def inputs_of(*values: Any) -> bytes:
+    """The encoded input of one slice."""
+    cut = Cutter(list(values)).cut(max(1, len(values)))
+    assert cut is not None
+    return cut.data
+
+
+def nothing() -> None:
+    """An `on_start` that does nothing."""
+
+
+def values_of(outcome: Outcome) -> Any:
+    """The results of a slice that went well."""
+    assert outcome.status == "ok", outcome
+    assert outcome.value is not None
+    return decode(outcome.value)
+
+
+@pytest.fixture
+def make_bundle() -> Callable[..., bytes]:
+    return bundle_of
+
+
+@pytest.fixture
+def inputs() -> Callable[..., bytes]:
+    return inputs_of
+
+
+@pytest.fixture
+def values() -> Callable[[Outcome], Any]:
+    return values_of
+
+
+@pytest.fixture
+async def executor(tmp_path: Path) -> AsyncIterator[PlainExecutor]:
+    """An executor that is closed afterwards, and must leave nothing behind."""
+    executor = PlainExecutor(tmp_path / "boxes", BoxConfig())
+    yield executor
+    await executor.aclose()
+    assert list((tmp_path / "boxes").iterdir()) == []
+
+
+@pytest.fixture
+async def open_box(executor: PlainExecutor) -> AsyncIterator[Callable[..., Awaitable[Box]]]:
+    """Open a box of a project given by its source."""
+    async with AsyncExitStack() as stack:
+
+        async def opener(source: str, slots: int = 2, **more: Any) -> Box:
+            box = await executor.open_box(bundle_of(source, **more), LIMITS, slots)
+            stack.push_async_callback(box.aclose)
+            return box
+
+        yield opener
+
+
+@pytest.fixture
+def run(open_box: Callable[..., Awaitable[Box]]) -> Callable[..., Awaitable[Outcome]]:
+    """Run one slice of a project given by its source, in a box of its own."""
+
+    async def runner(source: str, *values: Any, limits: Limits = LIMITS, **more: Any) -> Outcome:
+        box = await open_box(source, **more)
+        return await box.run(inputs_of(*(values or (1,))), limits, nothing)
+
+    return runner
+
+
+@pytest.fixture
+async def open_host(executor: PlainExecutor) -> AsyncIterator[Callable[..., Awaitable[HostBox]]]:
+    """Open the job host of a project given by its source."""
+    async with AsyncExitStack() as stack:
+
+        async def opener(
+            source: str, overrides: dict[str, object] | None = None, lines: list[str] | None = None, **more: Any
+        ) -> HostBox:
+            on_output = nothing_of if lines is None else lines.append
+            host = await executor.open_host(bundle_of(source, **more), overrides or {}, on_output)
+            stack.push_async_callback(host.aclose)
+            return host
+
+        yield opener
+
+
+def nothing_of(line: str) -> None:
+    """An `on_output` that does nothing."""

@@ -1,0 +1,288 @@
+"""However a box ends, no process and no folder of it is left, and whoever waits is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from peernet.config import BoxConfig
+from peernet.errors import BoxError
+from peernet.sandbox import Box, Limits, Outcome, PlainExecutor
+
+pytestmark = pytest.mark.real
+
+Bundler = Callable[..., bytes]
+Values = Callable[[Outcome], Any]
+OpenBox = Callable[..., Awaitable[Box]]
+LIMITS = Limits(seconds=60)
+
+SLEEPER = """
+import os, time
+def task(path):
+    with open(path + '.new', 'w') as file:
+        file.write(str(os.getpid()))
+    os.rename(path + '.new', path)
+    time.sleep(600)
+"""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    with trio.fail_after(15):
+        while not condition():
+            await trio.lowlevel.checkpoint()
+
+
+async def pid_in(path: Path) -> int:
+    await until(path.exists)
+    return int(path.read_text())
+
+
+async def test_a_cancelled_run_kills_its_slice_and_frees_its_slot(
+    open_box: OpenBox, inputs: Bundler, tmp_path: Path
+) -> None:
+    box = await open_box(SLEEPER, slots=1)
+    for number in range(3):
+        path = tmp_path / f"pid-{number}"
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(box.run, inputs(str(path)), LIMITS, lambda: None)
+            pid = await pid_in(path)
+            nursery.cancel_scope.cancel()
+        await until(lambda pid=pid: not is_alive(pid))
+
+
+async def test_a_run_cancelled_before_it_started_does_not_start_later(
+    open_box: OpenBox, inputs: Bundler, tmp_path: Path
+) -> None:
+    box = await open_box(SLEEPER, slots=1)
+    begun: list[str] = []
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await box.run(inputs(str(tmp_path / "pid")), LIMITS, lambda: begun.append("late"))
+    with trio.CancelScope() as scope:
+        await box.run(inputs(str(tmp_path / "pid")), LIMITS, scope.cancel)
+    assert scope.cancelled_caught and begun == []
+
+
+async def test_the_start_of_a_slice_is_told_once_and_slices_over_the_slots_wait(
+    open_box: OpenBox, inputs: Bundler, values: Values
+) -> None:
+    box = await open_box("import time\ndef task(n):\n    time.sleep(0.05)\n    return n\n", slots=2)
+    running = most = 0
+    results = []
+
+    async def one(number: int) -> None:
+        nonlocal running, most
+
+        def on_start() -> None:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+
+        outcome = await box.run(inputs(number), LIMITS, on_start)
+        running -= 1
+        results.extend(values(outcome))
+
+    async with trio.open_nursery() as nursery:
+        for number in range(8):
+            nursery.start_soon(one, number)
+    assert sorted(results) == list(range(8))
+    assert most == 2 and running == 0
+
+
+async def test_a_killed_zygote_is_an_error_for_every_run_and_leaves_nothing(
+    executor: PlainExecutor, open_box: OpenBox, inputs: Bundler, tmp_path: Path
+) -> None:
+    box: Any = await open_box(SLEEPER, slots=2)
+    errors: list[str] = []
+
+    async def one(path: Path) -> None:
+        with pytest.raises(BoxError) as caught:
+            await box.run(inputs(str(path)), LIMITS, lambda: None)
+        errors.append(str(caught.value))
+
+    async with trio.open_nursery() as nursery:
+        for name in ("a", "b", "c"):
+            nursery.start_soon(one, tmp_path / name)
+        await until(lambda: sum((tmp_path / name).exists() for name in ("a", "b", "c")) == 2)
+        pids = [int((tmp_path / name).read_text()) for name in "abc" if (tmp_path / name).exists()]
+        os.kill(box.pid, signal.SIGKILL)
+    assert len(errors) == 3 and "the box has ended" in errors[0]
+    await until(lambda: not any(map(is_alive, pids)))
+    with pytest.raises(BoxError, match="has ended"):
+        await box.run(inputs("x"), LIMITS, lambda: None)
+
+
+async def test_closing_ends_running_slices_and_removes_the_folder(
+    executor: PlainExecutor, inputs: Bundler, make_bundle: Bundler, tmp_path: Path
+) -> None:
+    box: Any = await executor.open_box(make_bundle(SLEEPER), LIMITS, 1)
+    zygote = box.pid
+
+    async def one() -> None:
+        with pytest.raises(BoxError, match="closed"):
+            await box.run(inputs(str(tmp_path / "pid")), LIMITS, lambda: None)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one)
+        pid = await pid_in(tmp_path / "pid")
+        await box.aclose()
+        assert not is_alive(pid) and not is_alive(zygote)
+    await box.aclose()
+    assert list((tmp_path / "boxes").glob("*/box-*")) == []
+
+
+async def test_closing_does_not_wait_for_a_stopped_zygote(make_bundle: Bundler, tmp_path: Path) -> None:
+    executor = PlainExecutor(tmp_path / "stopped", BoxConfig(close_seconds=0.1))
+    box: Any = await executor.open_box(make_bundle("def task(n):\n    return n\n"), LIMITS, 1)
+    os.kill(box.pid, signal.SIGSTOP)
+    await executor.aclose()
+    assert not is_alive(box.pid)
+    assert list((tmp_path / "stopped").iterdir()) == []
+
+
+async def test_a_zygote_that_hangs_is_given_up_after_the_deadline(
+    make_bundle: Bundler, inputs: Bundler, tmp_path: Path
+) -> None:
+    config = BoxConfig(close_seconds=0.1, grace_seconds=0.1)
+    executor = PlainExecutor(tmp_path / "hanging", config)
+    box: Any = await executor.open_box(make_bundle("def task(n):\n    return n\n"), LIMITS, 1)
+    os.kill(box.pid, signal.SIGSTOP)
+    with pytest.raises(BoxError, match="after its deadline"):
+        await box.run(inputs(1), Limits(seconds=0.1), lambda: None)
+    await executor.aclose()
+
+
+async def test_a_killed_peer_takes_its_boxes_along_and_the_next_one_cleans_up(
+    tmp_path: Path, make_bundle: Bundler, inputs: Bundler
+) -> None:
+    script = """
+import sys, trio
+from pathlib import Path
+from peernet.config import BoxConfig
+from peernet.sandbox import Limits, PlainExecutor
+
+async def main():
+    scratch, bundle, data = sys.argv[1:]
+    executor = PlainExecutor(Path(scratch), BoxConfig())
+    box = await executor.open_box(Path(bundle).read_bytes(), Limits(), 1)
+    print(box.pid, flush=True)
+    await box.run(Path(data).read_bytes(), Limits(), lambda: None)
+
+trio.run(main)
+"""
+    (tmp_path / "bundle").write_bytes(make_bundle(SLEEPER))
+    (tmp_path / "data").write_bytes(inputs(str(tmp_path / "pid")))
+    scratch = tmp_path / "killed"
+    command = [sys.executable, "-c", script, str(scratch), str(tmp_path / "bundle"), str(tmp_path / "data")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as peer:  # noqa: ASYNC220 - starts in a moment
+        assert peer.stdout is not None
+        zygote = int(await trio.to_thread.run_sync(peer.stdout.readline))
+        child = await pid_in(tmp_path / "pid")
+        assert is_alive(zygote) and is_alive(child)
+        peer.kill()
+    await until(lambda: not is_alive(zygote) and not is_alive(child))
+    assert len(list(scratch.iterdir())) == 2
+    await PlainExecutor(scratch, BoxConfig()).aclose()
+    assert list(scratch.iterdir()) == []
+
+
+async def test_an_executor_leaves_a_living_ones_folders_alone(
+    open_box: OpenBox, inputs: Bundler, values: Values, tmp_path: Path
+) -> None:
+    box = await open_box("def task(n):\n    return n\n")
+    await PlainExecutor(tmp_path / "boxes", BoxConfig()).aclose()
+    assert values(await box.run(inputs(7), LIMITS, lambda: None)) == [7]
+
+
+async def test_a_bundle_that_is_broken_is_refused(executor: PlainExecutor) -> None:
+    with pytest.raises(BoxError, match="bundle"):
+        await executor.open_box(b"no bundle", LIMITS, 1)
+
+
+async def test_a_disk_that_refuses_is_told(executor: PlainExecutor, make_bundle: Bundler, tmp_path: Path) -> None:
+    [root] = [path for path in (tmp_path / "boxes").iterdir() if path.is_dir()]
+    root.rmdir()
+    root.write_bytes(b"")
+    with pytest.raises(BoxError, match="a folder for a box can't be made"):
+        await executor.open_box(make_bundle("def task(n):\n    return n\n"), LIMITS, 1)
+    root.unlink()
+
+
+async def test_a_full_disk_is_told(make_bundle: Bundler, tmp_path: Path) -> None:
+    """The peer's own limit on file sizes stands in for a full disk: boxes inherit it."""
+    script = """
+import resource, signal, sys, trio
+from pathlib import Path
+from peernet.config import BoxConfig
+from peernet.errors import BoxError
+from peernet.sandbox import Limits, PlainExecutor
+
+async def main():
+    executor = PlainExecutor(Path(sys.argv[1]), BoxConfig())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    try:
+        await executor.open_box(Path(sys.argv[2]).read_bytes(), Limits(), 1)
+    except BoxError as error:
+        print(error)
+    await executor.aclose()
+
+trio.run(main)
+"""
+    (tmp_path / "bundle").write_bytes(make_bundle(f"def task(n):\n    return n\n# {'x' * 2000}\n"))
+    ended = await trio.run_process(
+        [sys.executable, "-c", script, str(tmp_path / "full"), str(tmp_path / "bundle")], capture_stdout=True
+    )
+    assert b"the box did not open" in ended.stdout and b"File too large" in ended.stdout
+
+
+async def test_a_cancelled_opening_leaves_nothing(
+    executor: PlainExecutor, make_bundle: Bundler, tmp_path: Path
+) -> None:
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await executor.open_box(make_bundle("def task(n):\n    return n\n"), LIMITS, 1)
+    assert scope.cancelled_caught
+    assert list((tmp_path / "boxes").glob("*/box-*")) == []
+
+
+async def test_a_closed_executor_opens_no_more(tmp_path: Path, make_bundle: Bundler) -> None:
+    executor = PlainExecutor(tmp_path / "closed", BoxConfig())
+    await executor.aclose()
+    await executor.aclose()
+    with pytest.raises(BoxError, match="closed"):
+        await executor.open_box(make_bundle("def task(n):\n    return n\n"), LIMITS, 1)
+
+
+async def test_bulk_data_does_not_hold_up_the_loop(open_box: OpenBox, inputs: Bundler, values: Values) -> None:
+    box = await open_box("def task(data):\n    return data\n")
+    data = inputs(bytes(60_000_000))
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(turn)
+        outcome = await box.run(data, LIMITS, lambda: None)
+        nursery.cancel_scope.cancel()
+    assert len(values(outcome)[0]) == 60_000_000
+    assert turns > 200
