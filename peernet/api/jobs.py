@@ -13,8 +13,16 @@ import sniffio
 from peernet.api.client import ControlClient
 from peernet.api.home import open_home
 from peernet.api.swarm import LocalSwarm
-from peernet.errors import JobError, JobStoppedError, NoPeerRunningError, PeernetError, ProjectError, TaskError
-from peernet.errors import StorageError, TooFewPeersError
+from peernet.errors import (
+    JobError,
+    JobStoppedError,
+    NoPeerRunningError,
+    PeernetError,
+    ProjectError,
+    StorageError,
+    TaskError,
+    TooFewPeersError,
+)
 from peernet.project import Project, bundle_project
 from peernet.results import decode
 from peernet.runtime.machine import usable_cores

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import trio
 
-from peernet.box.limits import Limits, default_limits
+from peernet.box.limits import default_limits
 from peernet.config import Config
 from peernet.core.effects import (
     CloseBox,
@@ -25,8 +25,8 @@ from peernet.core.effects import (
 )
 from peernet.core.events import (
     Began,
-    CutsMade,
     CutSlice,
+    CutsMade,
     Done,
     Event,
     Failed,

@@ -103,7 +103,7 @@ async def _until_gone(stream: trio.SocketStream, scope: trio.CancelScope) -> Non
 
 
 def _fault(error: PeernetError) -> Fault:
-    return Fault(type(error).__name__, str(error), getattr(error, "traceback", ""))
+    return Fault(type(error).__name__, str(error), error.traceback)
 
 
 def _same_user(client: trio.socket.SocketType) -> bool:

@@ -19,7 +19,7 @@ from peernet.core.node import NodeCore
 from peernet.core.records import encode_record
 from peernet.errors import StorageError
 from peernet.runtime.clock import Clock
-from peernet.storage.journal import Change, Journal
+from peernet.storage.journal import Change, Journal, Removal
 
 BATCH = 256
 """Events handled for one commit: a commit costs what handling a few events does, and latency stays low."""
@@ -120,21 +120,17 @@ class Driver:
                 self._carry(effect)
 
     async def _commit(self, effects: Sequence[Effect]) -> None:
-        changes: list[Change] = []
-        forgets: list[Forget] = []
+        changes: list[Change | Removal] = []
         for effect in effects:
             if isinstance(effect, Save):
                 record = effect.record
                 changes.append(Change(record.space, record.key(), encode_record(record)))
             elif isinstance(effect, Forget):
-                forgets.append(effect)
-        while changes or forgets:
+                changes.append(Removal(effect.space, effect.prefix))
+        while changes:
             try:
                 self._journal.commit(changes)
-                changes = []
-                while forgets:
-                    self._journal.delete_prefix(forgets[0].space, forgets[0].prefix)
-                    forgets.pop(0)
+                return
             except StorageError as error:
                 self._on_note(Note("warning", f"{error}; nothing is sent until the journal can be written"))
                 await trio.sleep(RETRY_SECONDS)

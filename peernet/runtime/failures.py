@@ -41,14 +41,13 @@ _ERRORS: dict[FailureKind, type[errors.PeernetError]] = {
 
 def to_failure(error: errors.PeernetError) -> Failure:
     """Return what the core is told of an error."""
-    kind = next((kind for family, kind in _KINDS if isinstance(error, family)), "box")
-    return Failure(kind, str(error), getattr(error, "traceback", ""))
+    kind: FailureKind = next((kind for family, kind in _KINDS if isinstance(error, family)), "box")
+    return Failure(kind, str(error), error.traceback)
 
 
 def to_error(failure: Failure) -> errors.PeernetError:
     """Return the error that a local caller is given for a failure."""
     family = _ERRORS[failure.kind]
     error = family(failure.message)
-    if failure.traceback and hasattr(error, "traceback"):
-        error.traceback = failure.traceback
+    error.traceback = failure.traceback
     return error

@@ -17,8 +17,10 @@ import trio
 
 from peernet.core.effects import Note
 from peernet.errors import PeernetError
+from peernet.runtime.groups import unwrapped
 from peernet.runtime.node import Node, open_node
 from peernet.runtime.options import PeerOptions
+from peernet.sandbox import Executor
 
 
 async def run_until_told(
@@ -27,14 +29,18 @@ async def run_until_told(
     on_note: Callable[[Note], None] | None = None,
     *,
     watch_stdin: bool = False,
+    executor: Executor | None = None,
 ) -> None:
-    """Run a peer until SIGTERM or SIGINT, or with `watch_stdin` until standard input ends. Leaves cleanly."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    """Run a peer until SIGTERM or SIGINT, or with `watch_stdin` until standard input ends. Leaves cleanly.
+
+    ready: called once the peer can be reached. on_note, executor: see `open_node`. Raises as `open_node` does.
+    """
+    with unwrapped(), trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_on_signal, signals, nursery.cancel_scope)
             if watch_stdin:
                 nursery.start_soon(_cancel_on_end, nursery.cancel_scope)
-            async with open_node(options, on_note) as node:
+            async with open_node(options, on_note, executor) as node:
                 ready(node)
                 await trio.sleep_forever()
 

@@ -13,6 +13,7 @@ from peernet.identity.multiaddr import Multiaddr
 from peernet.net import Pool
 from peernet.runtime.failures import to_failure
 from peernet.storage.blobs import BlobStore
+from peernet.wire.link import Body
 
 NetEffect = Send | Call | Reply | Dial | Disconnect | Hold | Fetch
 
@@ -38,7 +39,7 @@ class Network:
             case Reply():
                 self._pool.reply(effect.peer, effect.call, effect.body)
             case Call():
-                self._start(effect.id, lambda: self._call(effect))
+                self._call(effect)
             case Dial():
                 self._start(effect.id, lambda: self._pool.dial(Multiaddr.parse(effect.address)))
             case Fetch():
@@ -58,8 +59,14 @@ class Network:
             outcome = Failed(number, to_failure(error))
         self._post(outcome)
 
-    async def _call(self, effect: Call) -> object:
-        return await self._pool.call(effect.peer, effect.addresses, effect.body, effect.timeout)
+    def _call(self, effect: Call) -> None:
+        def answered(answer: Body | PeernetError) -> None:
+            if isinstance(answer, PeernetError):
+                self._post(Failed(effect.id, to_failure(answer)))
+            else:
+                self._post(Done(effect.id, answer))
+
+        self._pool.call_soon(effect.peer, effect.addresses, effect.body, effect.timeout, answered)
 
     async def _fetch(self, effect: Fetch) -> None:
         if self._blobs.has(effect.digest):

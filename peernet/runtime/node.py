@@ -11,16 +11,27 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import trio
 
-from peernet.config import Config
-from peernet.core.effects import Call, Dial, Disconnect, Effect, Fetch, Hold, Note, PinBlob, Reply, Send, UnpinBlobs
-from peernet.core.events import Event, Failure, JoinAsked, LeaveAsked
+from peernet.core.effects import (
+    Call,
+    Dial,
+    Disconnect,
+    Effect,
+    Fetch,
+    Hold,
+    Note,
+    PinBlob,
+    Reply,
+    Send,
+    UnpinBlobs,
+)
+from peernet.core.events import Event, Failure, JoinAsked, LeaveAsked, Listening
 from peernet.core.node import Identity, NodeCore
-from peernet.errors import PeernetError
 from peernet.identity.keys import KeyPair, verify
 from peernet.identity.multiaddr import Multiaddr
 from peernet.identity.peerid import format_peer_id
 from peernet.net import Pool, TcpTransport
-from peernet.runtime.boxes import Boxes, BoxEffect
+from peernet.runtime.addresses import reachable_at
+from peernet.runtime.boxes import BoxEffect, Boxes
 from peernet.runtime.clock import system_clock
 from peernet.runtime.control import serve_control
 from peernet.runtime.driver import Driver
@@ -37,7 +48,7 @@ from peernet.storage.blobs import BlobStore
 from peernet.storage.home import Home
 from peernet.storage.journal import Journal
 from peernet.storage.keyfile import load_or_create_key
-from peernet.types import Instance, JobId
+from peernet.types import Instance
 
 MEASURE_SECONDS = 10.0
 """How often load and free memory are read for the advert."""
@@ -53,7 +64,13 @@ class Node:
     """One running peer. Made by `open_node`; the control socket and `peernet.Peer` are its front ends."""
 
     def __init__(
-        self, options: PeerOptions, home: Home, key: KeyPair, journal: Journal, executor: Executor, findings: Findings
+        self,
+        options: PeerOptions,
+        home: Home,
+        key: KeyPair,
+        journal: Journal,
+        executor: Executor,
+        findings: Findings,
     ) -> None:
         self.options = options
         self.home = home
@@ -88,6 +105,7 @@ class Node:
             lambda: system_clock().wall,
         )
         self.service = Service(self)
+        self.port = options.port
         self._network: Network
         self._boxes: Boxes
         self.on_note: Callable[[Note], None] = lambda note: None
@@ -95,9 +113,7 @@ class Node:
     @property
     def addresses(self) -> tuple[str, ...]:
         """Full multiaddrs where this peer can be reached, the most useful first."""
-        return tuple(
-            str(Multiaddr.parse(address).with_peer(self.key.peer_id)) for address in self.pool.listening
-        )
+        return reachable_at(self.options.host, self.port, self.key.peer_id)
 
     @property
     def text_id(self) -> str:
@@ -131,7 +147,8 @@ class Node:
             self._boxes = Boxes(
                 self._executor, self.payloads, self.options.config, self.driver.post, nursery, self.service.printed
             )
-            await nursery.start(self.pool.run, self.options.host, self.options.port)
+            self.port = await nursery.start(self.pool.run, self.options.host, self.options.port)
+            self.driver.post(Listening(self.port))
             await nursery.start(serve_control, self.home.control_socket, self.service.serve)
             first = self.core.start(restore(self.journal, self.options.return_by_itself), system_clock())
             nursery.start_soon(self.driver.run, first)
@@ -172,11 +189,15 @@ class Node:
 
 
 @asynccontextmanager
-async def open_node(options: PeerOptions, on_note: Callable[[Note], None] | None = None) -> AsyncIterator[Node]:
-    """Run a peer for as long as the context lasts.
+async def open_node(
+    options: PeerOptions,
+    on_note: Callable[[Note], None] | None = None,
+    executor: Executor | None = None,
+) -> AsyncIterator[Node]:
+    """Run a peer for as long as the context lasts. executor: what runs boxes, if not this machine's own way.
 
     Raises:
-        HomeInUseError: another peer runs in the home. KeyFileError: the key can't be used. PortInUseError: the port
+        HomeInUseError: another peer runs in the home. KeyFileError: the key is unusable. PortInUseError: the port
             is taken. AddressError, UnreachableError, WrongPeerError: `options.join` did not work.
         StorageError: the disk refused.
     """
@@ -186,7 +207,7 @@ async def open_node(options: PeerOptions, on_note: Callable[[Note], None] | None
         async with AsyncExitStack() as stack:
             journal = stack.enter_context(Journal.open(home.journal_file, config=options.config.storage))
             findings = probe()
-            executor = PlainExecutor(home.scratch_folder, options.config.box)
+            executor = executor or PlainExecutor(home.scratch_folder, options.config.box)
             stack.push_async_callback(executor.aclose)
             node = Node(options, home, key, journal, executor, findings)
             if on_note is not None:
@@ -198,6 +219,3 @@ async def open_node(options: PeerOptions, on_note: Callable[[Note], None] | None
                 finally:
                     await node.leave()
                     nursery.cancel_scope.cancel()
-
-
-__all__ = ["Config", "JobId", "Node", "PeernetError", "open_node"]

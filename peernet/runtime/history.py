@@ -1,0 +1,126 @@
+"""Jobs as the journal knows them: of ended jobs, of jobs whose peer does not run now, and all results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from peernet.core.records import JobRecord, OutcomeRecord, decode_record
+from peernet.core.work.stats import PeerWork, decode_stats
+from peernet.errors import UsageError
+from peernet.identity.jobid import find_job, format_job_id
+from peernet.identity.peerid import format_peer_id
+from peernet.storage.blobs import read_blob
+from peernet.storage.home import Home
+from peernet.storage.journal import Journal
+from peernet.types import JobId, Payload
+from peernet.wire.control import FinalValue, JobReply, JobRow, SliceValue, WorkRow
+
+Read = Callable[[Payload], bytes]
+
+
+def job_rows(home: Home) -> list[JobRow]:
+    """Return all jobs of a home, newest first. Works with and without a running peer."""
+    with _journal(home) as journal:
+        return [] if journal is None else rows(journal)
+
+
+def job_row(home: Home, prefix: str) -> JobRow:
+    """Return one job by its id or a unique prefix.
+
+    Raises:
+        UsageError: there is no such job, or more than one.
+    """
+    with _journal(home) as journal:
+        if journal is None:
+            raise UsageError(f"there is no job {prefix!r} here; nothing was submitted from {home.root} yet")
+        return row_of(find_record(journal, prefix))
+
+
+def job_replies(home: Home, prefix: str, start: int = 0) -> Iterator[SliceValue | FinalValue | JobReply]:
+    """Yield what is there of a job's results, then the job. Results of slices that follow a gap are left out.
+
+    Raises:
+        UsageError: there is no such job, or more than one.
+        BlobMissingError: a result's bytes are gone from the disk.
+    """
+    with _journal(home) as journal:
+        if journal is None:
+            raise UsageError(f"there is no job {prefix!r} here; nothing was submitted from {home.root} yet")
+        record = find_record(journal, prefix)
+
+        def read(payload: Payload) -> bytes:
+            return payload.inline if payload.inline is not None else read_blob(home.blob_folder, payload.digest)
+
+        if record.reduces and record.value is not None:
+            yield FinalValue(read(record.value))
+        elif not record.reduces:
+            index = start
+            while (outcome := find_outcome(journal, record.job, index)) is not None:
+                yield SliceValue(index, read(outcome.value))
+                index += 1
+        yield JobReply(row_of(record))
+
+
+def rows(journal: Journal) -> list[JobRow]:
+    """Return all jobs of a journal, newest first."""
+    records = [decode_record(JobRecord, value) for _, value in journal.load(JobRecord.space)]
+    return [row_of(record) for record in sorted(records, key=lambda record: -record.submitted)]
+
+
+def find_record(journal: Journal, prefix: str) -> JobRecord:
+    """Return the record of a job by its id or a unique prefix.
+
+    Raises:
+        UsageError: there is no such job, or more than one.
+    """
+    records = {JobId(key): value for key, value in journal.load(JobRecord.space)}
+    return decode_record(JobRecord, records[find_job(prefix, records)])
+
+
+def find_outcome(journal: Journal, job: JobId, index: int) -> OutcomeRecord | None:
+    """Return the accepted result of a slice, if it is there."""
+    value = journal.get(OutcomeRecord.space, job + index.to_bytes(8, "big"))
+    return None if value is None else decode_record(OutcomeRecord, value)
+
+
+def work_rows(peers: tuple[PeerWork, ...]) -> tuple[WorkRow, ...]:
+    """Return who did how much, in the text form."""
+    return tuple(
+        WorkRow(format_peer_id(work.peer), work.slices, round(work.cpu_seconds, 6), work.share) for work in peers
+    )
+
+
+def row_of(record: JobRecord) -> JobRow:
+    """Return a job as its record knows it."""
+    stats = decode_stats(record.stats)
+    ended = record.state != "running"
+    return JobRow(
+        job=format_job_id(record.job),
+        name=record.name,
+        state=record.state,
+        submitted=record.submitted,
+        ended=record.ended,
+        reduces=record.reduces,
+        calls=record.length if not ended or record.length is not None else stats.calls,
+        slices=record.slices if ended else None,
+        cut=record.slices,
+        accepted=stats.accepted,
+        executions=stats.executions,
+        disagreements=stats.disagreements,
+        waiting="" if ended else "its peer is not running; it goes on when `peernet join` is started here",
+        reason=record.reason,
+        reason_kind=record.reason_kind,
+        traceback=record.traceback,
+        peers=work_rows(stats.peers),
+    )
+
+
+@contextmanager
+def _journal(home: Home) -> Iterator[Journal | None]:
+    """Open the journal of a home for reading; None while there is none."""
+    if not home.journal_file.exists():
+        yield None
+        return
+    with Journal.open(home.journal_file, read_only=True) as journal:
+        yield journal

@@ -1,0 +1,39 @@
+"""What the core is rebuilt from at a start: the journal's records, as far as they are still of use."""
+
+from __future__ import annotations
+
+from peernet.core.node import Restored
+from peernet.core.records import (
+    ContactRecord,
+    JobRecord,
+    LeaseRecord,
+    MineRecord,
+    OutcomeRecord,
+    SliceRecord,
+    decode_record,
+)
+from peernet.core.work.owner import JobImage
+from peernet.storage.journal import Journal
+
+
+def restore(journal: Journal, with_contacts: bool) -> Restored:
+    """Return the contacts (if wanted), the user's own keys, and the jobs that have not ended, oldest first."""
+    contacts = journal.load(ContactRecord.space) if with_contacts else ()
+    jobs = [decode_record(JobRecord, value) for _, value in journal.load(JobRecord.space)]
+    running = sorted((job for job in jobs if job.state == "running"), key=lambda job: job.submitted)
+    return Restored(
+        contacts=tuple(decode_record(ContactRecord, value) for _, value in contacts),
+        mine=tuple(decode_record(MineRecord, value) for _, value in journal.load(MineRecord.space)),
+        jobs=tuple(_image(journal, job) for job in running),
+    )
+
+
+def _image(journal: Journal, job: JobRecord) -> JobImage:
+    return JobImage(
+        job=job,
+        slices=tuple(decode_record(SliceRecord, value) for _, value in journal.load(SliceRecord.space, job.job)),
+        outcomes=tuple(
+            decode_record(OutcomeRecord, value) for _, value in journal.load(OutcomeRecord.space, job.job)
+        ),
+        leases=tuple(decode_record(LeaseRecord, value) for _, value in journal.load(LeaseRecord.space, job.job)),
+    )

@@ -1,0 +1,268 @@
+"""What the control socket offers: each request of a front end, answered from the core and the journal."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, cast
+
+import trio
+
+from peernet import __version__
+from peernet.core.adverts import AdvertView
+from peernet.core.effects import Note
+from peernet.core.events import StopAsked, Submission, SubmitAsked, TrustAsked
+from peernet.core.work.stats import JobView
+from peernet.identity.jobid import format_job_id
+from peernet.identity.multiaddr import Multiaddr
+from peernet.identity.peerid import format_peer_id, parse_peer_id
+from peernet.runtime import history
+from peernet.types import JobId, PeerId
+from peernet.wire.control import (
+    ControlReply,
+    ControlRequest,
+    FinalValue,
+    JobReply,
+    JobRow,
+    JobsReply,
+    Join,
+    ListJobs,
+    ListPeers,
+    Mine,
+    Ok,
+    PeerRow,
+    PeersReply,
+    Printed,
+    Results,
+    Show,
+    SliceValue,
+    Status,
+    StatusReply,
+    Stop,
+    Submit,
+    Submitted,
+    Watch,
+    WorkerState,
+)
+
+if TYPE_CHECKING:
+    from peernet.runtime.node import Node
+
+WATCH_SECONDS = 0.1
+"""The least time between two states of a job that a watcher is sent: faster than that nobody can read."""
+
+PRINTED_LINES = 1000
+"""Lines that a project printed and no watcher has taken yet; the oldest go first."""
+
+
+class Service:
+    """Answers requests for one node, and wakes those who watch a job."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._changed: dict[JobId, trio.Event] = {}
+        self._printed: dict[JobId, deque[str]] = {}
+
+    def noted(self, note: Note) -> None:
+        """Wake the watchers of a job that changed."""
+        if note.topic == "job" and note.job is not None:
+            event = self._changed.pop(note.job, None)
+            if event is not None:
+                event.set()
+
+    def printed(self, host: JobId, text: str) -> None:
+        """Keep what a project printed in its job host, for its watcher."""
+        self._printed.setdefault(host, deque(maxlen=PRINTED_LINES)).append(text)
+        for view in self._node.core.owner.views():
+            if view.host == host:
+                self.noted(Note("job", job=view.id))
+
+    async def serve(self, request: ControlRequest) -> AsyncIterator[ControlReply]:
+        """Yield the replies to one request."""
+        node = self._node
+        match request:
+            case Status():
+                yield self._status()
+            case ListPeers():
+                yield PeersReply(tuple(self._peer_rows()), dict(node.core.context.counters))
+            case Join():
+                await node.join(request.addresses)
+                yield Ok()
+            case Submit():
+                yield Submitted(format_job_id(await self._submit(request)))
+            case ListJobs():
+                yield JobsReply(tuple(self._row(row) for row in history.rows(node.journal)))
+            case Show():
+                yield JobReply(self._row(history.row_of(history.find_record(node.journal, request.job))))
+            case Stop():
+                job = history.find_record(node.journal, request.job).job
+                await node.ask(lambda number: StopAsked(number, job))
+                yield Ok()
+            case Mine():
+                peers = tuple(parse_peer_id(peer) for peer in request.peers)
+                await node.ask(lambda number: TrustAsked(number, peers, request.mine))
+                yield Ok()
+            case Watch():
+                async for reply in self._watch(history.find_record(node.journal, request.job).job):
+                    yield reply
+            case Results():
+                job = history.find_record(node.journal, request.job).job
+                async for reply in self._results(job, request.start):
+                    yield reply
+
+    async def _submit(self, request: Submit) -> JobId:
+        blobs = self._node.blobs
+        host = await trio.to_thread.run_sync(blobs.put, request.host_bundle)
+        worker = await trio.to_thread.run_sync(blobs.put, request.worker_bundle)
+        submission = Submission(
+            host_bundle=host,
+            worker_bundle=worker,
+            worker_bundle_size=len(request.worker_bundle),
+            needs_python=request.needs_python,
+            name=request.name,
+            slice_size=request.slice_size,
+            replicas=request.replicas,
+            quorum=request.quorum,
+            timeout=request.timeout,
+            trusted=tuple(parse_peer_id(peer) for peer in request.trusted),
+            patience=request.patience,
+        )
+        answer = await self._node.ask(lambda number: SubmitAsked(number, submission))
+        return cast(JobId, answer)
+
+    async def _watch(self, job: JobId) -> AsyncIterator[ControlReply]:
+        while True:
+            changed = self._changed.setdefault(job, trio.Event())
+            view = self._view(job)
+            for text in self._take_printed(view):
+                yield Printed(text)
+            row = self._job(job)
+            yield JobReply(row)
+            if row.state not in ("preparing", "running"):
+                return
+            await changed.wait()
+            await trio.sleep(WATCH_SECONDS)
+
+    async def _results(self, job: JobId, start: int) -> AsyncIterator[ControlReply]:
+        index = start
+        while True:
+            changed = self._changed.setdefault(job, trio.Event())
+            record = history.find_record(self._node.journal, format_job_id(job))
+            if not record.reduces:
+                while (outcome := history.find_outcome(self._node.journal, job, index)) is not None:
+                    yield SliceValue(index, await self._node.payloads.get(outcome.value))
+                    index += 1
+            if record.state != "running":
+                if record.value is not None:
+                    yield FinalValue(await self._node.payloads.get(record.value))
+                yield JobReply(self._job(job))
+                return
+            await changed.wait()
+
+    def _take_printed(self, view: JobView | None) -> list[str]:
+        lines = self._printed.pop(view.host, None) if view is not None and view.host is not None else None
+        return list(lines or ())
+
+    def _view(self, job: JobId) -> JobView | None:
+        return next((view for view in self._node.core.owner.views() if view.id == job), None)
+
+    def _job(self, job: JobId) -> JobRow:
+        return self._row(history.row_of(history.find_record(self._node.journal, format_job_id(job))))
+
+    def _row(self, row: JobRow) -> JobRow:
+        """Return the live state of a job that runs here, else what the journal knows of it."""
+        live = {format_job_id(view.id): view for view in self._node.core.owner.views()}.get(row.job)
+        return row if live is None else _row_of_view(live)
+
+    def _status(self) -> StatusReply:
+        node, worker = self._node, self._node.core.worker.view()
+        return StatusReply(
+            peer=node.text_id,
+            addresses=node.addresses,
+            version=__version__,
+            pid=os.getpid(),
+            connected=len(node.core.context.links),
+            contacts=len(node.core.kad.view()),
+            tier=node.findings.tier or "",
+            worker=WorkerState(worker.slots, worker.running, worker.queued, worker.done, worker.paused),
+            refused=dict(node.core.context.counters),
+            warnings=tuple(node.warnings),
+        )
+
+    def _peer_rows(self) -> list[PeerRow]:
+        """This peer first, then those connected, then those known by advert or contact."""
+        core = self._node.core
+        adverts = {view.peer: view for view in core.adverts.known()}
+        contacts = {contact.peer: contact.addresses for contact in core.kad.view()}
+        others = dict.fromkeys([*core.context.links, *adverts, *contacts])
+        others.pop(core.context.me, None)
+        rows = [self._peer_row(core.context.me, adverts, self._node.addresses)]
+        for peer in others:
+            link = core.context.links.get(peer)
+            addresses = link.addresses if link is not None and link.addresses else contacts.get(peer, ())
+            rows.append(self._peer_row(peer, adverts, addresses))
+        return rows
+
+    def _peer_row(self, peer: PeerId, adverts: dict[PeerId, AdvertView], addresses: tuple[str, ...]) -> PeerRow:
+        context = self._node.core.context
+        link = context.links.get(peer)
+        advert = adverts[peer].advert if peer in adverts else None
+        if peer == context.me:
+            advert = self._node.core.adverts.current()
+        known = (
+            {}
+            if advert is None
+            else {
+                name: getattr(advert, name)
+                for name in (
+                    "cores",
+                    "memory",
+                    "slots",
+                    "free",
+                    "load",
+                    "speed",
+                    "python",
+                    "platform",
+                    "tier",
+                    "serves",
+                )
+            }
+        )
+        return PeerRow(
+            peer=format_peer_id(peer),
+            me=peer == context.me,
+            mine=peer == context.me or peer in context.mine,
+            connected=peer == context.me or link is not None,
+            addresses=tuple(str(Multiaddr.parse(address).with_peer(peer)) for address in addresses),
+            rtt=link.rtt if link is not None else None,
+            paused=advert.paused if advert is not None else None,
+            **known,
+        )
+
+
+def _row_of_view(view: JobView) -> JobRow:
+    return JobRow(
+        job=format_job_id(view.id),
+        name=view.name,
+        state=view.state,
+        submitted=view.submitted,
+        ended=view.ended,
+        reduces=view.reduces,
+        calls=view.calls,
+        slices=view.slices,
+        cut=view.cut,
+        open=view.open,
+        leased=view.leased,
+        accepted=view.accepted,
+        disputed=view.disputed,
+        executions=view.executions,
+        disagreements=view.disagreements,
+        working=view.working,
+        waiting=view.waiting_reason,
+        eta=view.eta_seconds,
+        reason=view.reason,
+        reason_kind=view.reason_kind,
+        traceback=view.traceback,
+        peers=history.work_rows(view.peers),
+    )
