@@ -1,0 +1,188 @@
+"""The results of a job that is done: as text, as a summary, and as a folder with results.json and stats.json."""
+
+from __future__ import annotations
+
+import errno
+import io
+import itertools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TextIO, cast
+
+from peernet.errors import StorageError, UsageError
+from peernet.results import decode, to_json, write_json, write_json_list
+from peernet.wire.control import FinalValue, JobRow, SliceValue
+from peernet_cli.stats import stats_of, summary_of
+
+SHOWN_CHARACTERS = 200
+"""A value up to this long is shown whole in the summary: it is two lines of a terminal."""
+
+INLINE_CHARACTERS = 64 * 1024
+"""A value up to this long stands in the last JSON line of `submit`; a pipe takes that much without waiting."""
+
+_PREVIEW = 5
+
+Encoded = Iterable[SliceValue | FinalValue]
+
+
+def values_of(encoded: Encoded) -> Iterator[object]:
+    """Yield results one by one: those of the slices in the order of the input, or the one reduced value."""
+    for reply in encoded:
+        if isinstance(reply, FinalValue):
+            yield decode(reply.value)
+        else:
+            yield from cast(list[object], decode(reply.value))
+
+
+def write_results(row: JobRow, encoded: Encoded, stream: TextIO) -> None:
+    """Write the JSON of the reduced value, or of the list of results, while it is read."""
+    values = values_of(encoded)
+    if row.reduces:
+        write_json(next(values, None), stream)
+    else:
+        write_json_list(values, stream)
+    stream.write("\n")
+
+
+def inline_json(row: JobRow, encoded: Encoded, limit: int = INLINE_CHARACTERS) -> str | None:
+    """Return the JSON of all results on one line, or None where it is longer than `limit` characters."""
+    if row.reduces:
+        text = to_json(next(values_of(encoded), None))
+        return text if len(text) <= limit else None
+    parts: list[str] = []
+    length = 2
+    for value in values_of(encoded):
+        parts.append(to_json(value))
+        length += len(parts[-1]) + 2
+        if length > limit + 2:
+            return None
+    return f"[{', '.join(parts)}]"
+
+
+def summary(row: JobRow, encoded: Encoded) -> list[str]:
+    """Return what people read at the end: name and value in a line, as far as they fit, and where the rest is."""
+    values = values_of(encoded)
+    numbers = f"({summary_of(row)})"
+    if row.reduces:
+        text = to_json(next(values, None))
+        whole = len(text) <= SHOWN_CHARACTERS
+        shown = text if whole else f"{text[:SHOWN_CHARACTERS]}…"
+    else:
+        first = [to_json(value) for value in itertools.islice(values, _PREVIEW * 4)]
+        text = f"[{', '.join(first)}]"
+        whole = len(text) <= SHOWN_CHARACTERS and next(values, _NOTHING) is _NOTHING
+        shown = text if whole else f"[{', '.join(_clip(item) for item in first[:_PREVIEW])}, …]"
+    lines = [f"{row.name}: {shown}  {numbers}"]
+    if not whole:
+        lines.append(f"all of it: peernet results {row.job[:10]} -o DIR")
+    return lines
+
+
+_NOTHING = object()
+
+
+def _clip(text: str) -> str:
+    limit = SHOWN_CHARACTERS // _PREVIEW
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def check_output(output: Path | None) -> None:
+    """Tell before anything runs that a folder for results can't be made.
+
+    Raises:
+        UsageError: its name is empty, or the folder it would be in is no folder or can't be written.
+    """
+    if output is None:
+        return
+    if output.name in ("", ".."):
+        raise UsageError(f"-o {output}: name a new folder for the results")
+    parent = output.absolute().parent
+    while not parent.exists() and parent != parent.parent:
+        parent = parent.parent
+    if not parent.is_dir():
+        raise UsageError(f"-o {output}: {parent} is not a folder; name another place")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise UsageError(f"-o {output}: {parent} can't be written; name another place")
+
+
+def save(row: JobRow, encoded: Encoded, output: Path) -> Path:
+    """Write results.json and stats.json into a new folder and return it: `output`, or the next free suffix.
+
+    The files are written beside it first, so that the folder appears whole or not at all.
+
+    Raises:
+        StorageError: the disk refused. Nothing is left behind, and the results are still with the peer.
+    """
+    target = output.absolute()
+    temporary: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name[:100]}-", dir=target.parent))
+        with _new_file(temporary / "results.json") as stream:
+            write_results(row, encoded, stream)
+        with _new_file(temporary / "stats.json") as stream:
+            stream.write(json.dumps(stats_of(row), indent=2) + "\n")
+        temporary.chmod(0o777 & ~_umask())
+        return output.parent / _claim(temporary, target).name
+    except OSError as error:
+        again = f"nothing is lost: `peernet results {row.job[:10]} -o ELSEWHERE` writes them again"
+        raise StorageError(f"the results can't be written to {output}: {_why(error)}; {again}") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+class _SyncedFile(io.TextIOWrapper):
+    """Text that is on the disk, or has failed, once it is closed: a full disk may show as late as that."""
+
+    def close(self) -> None:
+        if not self.closed:
+            try:
+                self.flush()
+                os.fsync(self.fileno())
+            finally:
+                super().close()
+
+
+def _new_file(path: Path) -> TextIO:
+    return _SyncedFile(path.open("xb"), encoding="ascii", newline="\n")
+
+
+def _claim(temporary: Path, target: Path) -> Path:
+    """Rename a folder to the first free name. Making the name first is what never takes somebody else's."""
+    for number in itertools.count(1):
+        name = target if number == 1 else target.with_name(f"{target.name}-{number}")
+        try:
+            name.mkdir()
+        except FileExistsError:
+            continue
+        try:
+            temporary.rename(name)  # replaces the empty folder, and no other
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                name.rmdir()
+                raise
+            continue
+        return name
+    raise AssertionError("unreachable")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your disk quota is used up",
+    errno.EFBIG: "the file would be larger than this system allows (ulimit -f)",
+}
+
+
+def _why(error: OSError) -> str:
+    return _REASONS.get(error.errno or 0) or error.strerror or str(error)

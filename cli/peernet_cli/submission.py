@@ -1,0 +1,187 @@
+"""From a project file to its results: what `peernet submit` does."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from peernet.api.client import ControlClient
+from peernet.api.home import open_home
+from peernet.api.jobs import Job, raise_for_end, submit_request
+from peernet.api.swarm import MAX_WORKERS
+from peernet.errors import JobStoppedError, NoPeerRunningError, PeernetError, UsageError
+from peernet.project import collect, make_options
+from peernet.runtime.machine import usable_cores
+from peernet.storage.home import Home
+from peernet.wire.control import JobRow, Submit
+from peernet_cli.outcome import check_output, inline_json, save, summary
+from peernet_cli.progress import follow
+from peernet_cli.source import Jobs
+from peernet_cli.stats import counted, failure_of, stats_of
+from peernet_cli.terminal import Terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the command line says; the options are explained in `commands.submit`."""
+
+    file: str
+    arguments: tuple[str, ...] = ()
+    output: Path | None = None
+    local: int | None = None
+    no_local: bool = False
+    replicas: int | None = None
+    quorum: int | None = None
+    slice_size: int | None = None
+    timeout: float | None = None
+    name: str | None = None
+    patience: float = 10.0
+    detach: bool = False
+
+
+def run(terminal: Terminal, choices: Choices) -> None:
+    """Submit the project, show it until it has ended, and give out its results.
+
+    Raises:
+        PeernetError: what was wrong with the command line or the project, or why the job failed.
+    """
+    request = prepare(choices)
+    home = open_home()
+    running = ControlClient(home.control_socket).running()
+    _check_peer(terminal, choices, home, running)
+    with _terminated_as_interrupted(), _submitted(terminal, choices, request, home) as job:
+        if terminal.json:
+            terminal.emit({"event": "submitted", "job": job.id})
+        elif choices.detach:
+            terminal.line(job.id)
+        else:
+            terminal.note(f"job {job.id[:10]} is submitted")
+        if choices.detach:
+            return
+        row = follow(job.client, job.id, terminal)
+        if terminal.json and row.state != "done":
+            terminal.emit({"event": row.state} | failure_of(row))
+        raise_for_end(row)
+        hand_out(terminal, Jobs(home), row, choices.output)
+
+
+def prepare(choices: Choices) -> Submit:
+    """Check everything that needs no peer and runs no code of the user, and bundle the source.
+
+    Raises:
+        UsageError: an option is out of range, or the project's source can't be used.
+    """
+    make_options(
+        slice_size=choices.slice_size,
+        replicas=choices.replicas,
+        quorum=choices.quorum,
+        timeout=choices.timeout,
+        name=choices.name,
+    )
+    if choices.local is not None and not 1 <= choices.local <= MAX_WORKERS:
+        raise UsageError(f"--local {choices.local}: a local swarm has 1 to {MAX_WORKERS} workers")
+    if choices.local is not None and choices.no_local:
+        raise UsageError("--local and --no-local exclude each other")
+    if choices.detach and choices.local is not None:
+        raise UsageError(
+            "--detach: a local swarm ends with this command; start a peer with `peernet join` instead"
+        )
+    if choices.detach and choices.output is not None:
+        raise UsageError("--detach: there are no results yet; get them later with `peernet results JOB -o DIR`")
+    if not 0 <= choices.patience < float("inf"):
+        raise UsageError(f"--patience {choices.patience}: it must be a number of seconds, 0 or more")
+    check_output(choices.output)
+    path, name = split_target(choices.file)
+    bundle = collect(path, name, choices.arguments)
+    encoded = bundle.encode()
+    return Submit(
+        host_bundle=encoded,
+        worker_bundle=encoded,
+        needs_python=bundle.python,
+        name=choices.name or "",
+        slice_size=choices.slice_size,
+        replicas=choices.replicas,
+        quorum=choices.quorum,
+        timeout=choices.timeout,
+        patience=choices.patience,
+    )
+
+
+def split_target(text: str) -> tuple[Path, str | None]:
+    """Return the file and the name in `FILE.py[:NAME]`. A file whose own name has a colon is found too."""
+    path, colon, name = text.rpartition(":")
+    if not colon or text.endswith(".py") or Path(text).exists():
+        return Path(text), None
+    return Path(path), name
+
+
+def hand_out(terminal: Terminal, jobs: Jobs, row: JobRow, output: Path | None) -> None:
+    """Write the results of a job that is done where they were asked for, and a summary.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    folder = None if output is None else save(row, jobs.values(row), output)
+    if terminal.json:
+        value = inline_json(row, jobs.values(row))
+        record = {"event": "done", "output": None if folder is None else str(folder)} | stats_of(row)
+        terminal.emit(record, {} if value is None else {"value": value})
+        return
+    lines = summary(row, jobs.values(row))
+    terminal.line(lines[0])
+    if folder is not None:
+        terminal.line(f"results: {folder}")
+    elif len(lines) > 1:
+        terminal.note(lines[1])
+
+
+def _check_peer(terminal: Terminal, choices: Choices, home: Home, running: bool) -> None:
+    if running:
+        return
+    if choices.detach:
+        raise NoPeerRunningError("no peer is running here that could keep the job; start one with `peernet join`")
+    if choices.no_local:
+        raise NoPeerRunningError(
+            f"no peer is running in {home.root}; start one with `peernet join`, or leave out --no-local"
+        )
+    if choices.local is None:
+        workers = counted(usable_cores(), "worker")
+        terminal.note(f"no peer is running here: starting a local swarm of {workers}")
+
+
+@contextmanager
+def _submitted(terminal: Terminal, choices: Choices, request: Submit, home: Home) -> Iterator[Job]:
+    """Hand the job over; when interrupted, ask it to stop, and end its local swarm whatever happens."""
+    with submit_request(request, home, local=choices.local, start_local=not choices.no_local) as job:
+        try:
+            yield job
+        except KeyboardInterrupt:
+            _stop(terminal, job)
+            raise JobStoppedError(f"interrupted: job {job.id[:10]} was asked to stop") from None
+
+
+def _stop(terminal: Terminal, job: Job) -> None:
+    terminal.note("stopping the job; Ctrl-C again leaves at once")
+    try:
+        job.stop()
+    except PeernetError as error:
+        terminal.note(f"the job could not be asked to stop: {error}")
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """While this lasts, SIGTERM and SIGHUP are treated as Ctrl-C: the job stops and its swarm ends."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
