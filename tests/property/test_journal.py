@@ -5,81 +5,74 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from peernet.config.storage import StorageConfig
-from peernet.storage.journal import SPACES, Change, Journal, Removal
+from peernet.storage.journal import Change, Journal, Removal
 
-spaces = st.sampled_from(SPACES[:3])
-# Few distinct bytes, so that prefixes, neighbours and the highest byte meet often.
-keys = st.lists(st.sampled_from([0x00, 0x01, 0x7F, 0xFE, 0xFF]), max_size=4).map(bytes)
-values = st.none() | st.binary(max_size=6)
-changes = st.lists(
-    st.builds(Change, spaces, keys, values) | st.builds(Removal, spaces, keys.filter(len)), max_size=12
-)
+SPACES = ("slice", "outcome")
+KEYS = [b""] + [
+    bytes(key) for a in (0, 1, 255) for b in (0, 1, 255) for key in ([a], [a, b], [a, b, 0], [a, b, 255])
+]
+"""Few and short, so that prefixes, next neighbours and the highest byte meet often."""
 
+spaces = st.sampled_from(SPACES)
+keys = st.sampled_from(KEYS)
+puts = st.builds(Change, spaces, keys, st.binary(max_size=3))
+deletes = st.builds(Change, spaces, keys, st.none())
+removals = st.builds(Removal, spaces, keys.filter(len))
+commits = st.lists(st.one_of(puts, puts, puts, puts, deletes, removals), min_size=10, max_size=30)
 
-class JournalLikeDict(RuleBasedStateMachine):
-    @initialize(rows=st.integers(1, 4))
-    def start(self, rows: int) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        self.path = Path(self.folder.name) / "journal.sqlite"
-        self.config = StorageConfig(journal_page_rows=rows)
-        self.journal = Journal.open(self.path, config=self.config)
-        self.model: dict[str, dict[bytes, bytes]] = {space: {} for space in SPACES}
-
-    def remove(self, space: str, prefix: bytes) -> None:
-        self.model[space] = {k: v for k, v in self.model[space].items() if not k.startswith(prefix)}
-
-    @rule(changes=changes)
-    def commit(self, changes: list[Change | Removal]) -> None:
-        self.journal.commit(changes)
-        for change in changes:
-            if isinstance(change, Removal):
-                self.remove(change.space, change.prefix)
-                continue
-            self.model[change.space].pop(change.key, None)
-            if change.value is not None:
-                self.model[change.space][change.key] = change.value
-
-    @rule(space=spaces, prefix=keys)
-    def delete_prefix(self, space: str, prefix: bytes) -> None:
-        self.journal.delete_prefix(space, prefix)
-        self.remove(space, prefix)
-
-    @rule(space=spaces, key=keys)
-    def get(self, space: str, key: bytes) -> None:
-        assert self.journal.get(space, key) == self.model[space].get(key)
-
-    @rule(space=spaces, prefix=keys)
-    def load(self, space: str, prefix: bytes) -> None:
-        expected = sorted((k, v) for k, v in self.model[space].items() if k.startswith(prefix))
-        assert list(self.journal.load(space, prefix)) == expected
-
-    @rule()
-    def reopen(self) -> None:
-        self.journal.close()
-        self.journal = Journal.open(self.path, config=self.config)
-
-    @rule()
-    def read_beside(self) -> None:
-        with Journal.open(self.path, read_only=True, config=self.config) as reader:
-            for space in SPACES:
-                assert list(reader.load(space)) == sorted(self.model[space].items())
-
-    @invariant()
-    def holds_exactly_the_model(self) -> None:
-        for space in SPACES:
-            assert list(self.journal.load(space)) == sorted(self.model[space].items())
-
-    def teardown(self) -> None:
-        self.journal.close()
-        self.folder.cleanup()
+Model = dict[str, dict[bytes, bytes]]
 
 
-JournalLikeDict.TestCase.settings = settings(
-    derandomize=True, deadline=None, max_examples=40, stateful_step_count=20
-)
-TestJournalLikeDict = JournalLikeDict.TestCase
+def apply(model: Model, change: Change | Removal) -> None:
+    """What a change means, one at a time."""
+    records = model[change.space]
+    if isinstance(change, Removal):
+        for key in [key for key in records if key.startswith(change.prefix)]:
+            del records[key]
+    elif change.value is None:
+        records.pop(change.key, None)
+    else:
+        records[change.key] = change.value
+
+
+def check(journal: Journal, model: Model) -> None:
+    for space, records in model.items():
+        for key in KEYS:
+            assert journal.get(space, key) == records.get(key)
+            assert list(journal.load(space, key)) == sorted(r for r in records.items() if r[0].startswith(key))
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(steps=st.lists(st.tuples(commits, st.booleans()), min_size=1, max_size=5), rows=st.integers(1, 4))
+def test_a_journal_is_a_dict_that_stays(steps: list[tuple[list[Change | Removal], bool]], rows: int) -> None:
+    model: Model = {space: {} for space in SPACES}
+    config = StorageConfig(journal_page_rows=rows)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "journal.sqlite"
+        for changes, beside in steps:
+            with Journal.open(path, config=config) as journal:
+                journal.commit(changes)
+                for change in changes:
+                    apply(model, change)
+                check(journal, model)
+                if beside:
+                    with Journal.open(path, read_only=True, config=config) as reader:
+                        check(reader, model)
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(before=commits, prefix=keys, rows=st.integers(1, 4))
+def test_delete_prefix_takes_what_load_shows(before: list[Change | Removal], prefix: bytes, rows: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        config = StorageConfig(journal_page_rows=rows)
+        with Journal.open(Path(folder) / "journal.sqlite", config=config) as journal:
+            journal.commit(before)
+            everything, shown = list(journal.load("slice")), list(journal.load("slice", prefix))
+            others = list(journal.load("outcome"))
+            journal.delete_prefix("slice", prefix)
+            assert list(journal.load("slice")) == [record for record in everything if record not in shown]
+            assert list(journal.load("outcome")) == others

@@ -91,6 +91,21 @@ def test_a_prefix_loads_a_job_in_order_over_many_pages(journal: Journal) -> None
     assert [key[:32] for key, _ in journal.load("slice")] == [JOB] * 8 + [NEXT_JOB] * 8
 
 
+def test_a_page_that_ends_at_a_key_does_not_skip_its_next_neighbour(journal: Journal) -> None:
+    keys = [b"a", b"b", b"c", b"c\x00", b"c\x00\x00", b"c\x01"]  # a page has three
+    journal.commit([Change("meta", key, b"") for key in keys])
+    assert [key for key, _ in journal.load("meta")] == keys
+
+
+def test_a_mistake_of_the_caller_writes_nothing(journal: Journal) -> None:
+    journal.commit([Change("job", b"a", b"1")])
+    mistake = Change("meta", b"a", {})  # type: ignore[arg-type]
+    with pytest.raises(sqlite3.Error, match="not supported"):
+        journal.commit([Removal("job", b"a"), Change("job", b"b", b"2"), mistake])
+    journal.commit([Change("job", b"c", b"3")])
+    assert list(journal.load("job")) == [(b"a", b"1"), (b"c", b"3")]
+
+
 def test_prefixes_of_the_highest_byte_have_no_end(journal: Journal) -> None:
     journal.commit([Change("meta", key, b"") for key in (b"\xfe", b"\xff", b"\xff\xff", b"\xff\xff\x01")])
     assert [key for key, _ in journal.load("meta", b"\xff\xff")] == [b"\xff\xff", b"\xff\xff\x01"]
