@@ -6,8 +6,7 @@ fits, one keeps time. Whoever wants to send appends to the queue and never waits
 
 from __future__ import annotations
 
-import math
-from collections import Counter, OrderedDict, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -28,9 +27,10 @@ from peernet.errors import (
 )
 from peernet.net.blobs import BlobSource, pull
 from peernet.net.calls import Calls, Then
-from peernet.net.frames import append_frame
 from peernet.net.greeting import Greeted
+from peernet.net.outbox import Outbox
 from peernet.net.text import printable
+from peernet.net.vigil import Vigil
 from peernet.types import Digest
 from peernet.wire.link import (
     BlobChunk,
@@ -47,7 +47,6 @@ from peernet.wire.link import (
     Response,
 )
 
-_MAX_PINGS = 16
 _BUSY = "busy: try again later"
 
 
@@ -82,28 +81,19 @@ class Connection:
     ) -> None:
         self.greeted = greeted
         self.peer = greeted.peer
-        self.rtt = greeted.rtt
         self.since = self.last_used = trio.current_time()
         self.ending: Ending | None = None
         self.ended = trio.Event()
         self.incoming = 0
         self._config = config
-        self._blobs = blobs
         self._owner = owner
         self._counters = counters
         self._secure = greeted.secure
         ids = count(1)
         self._calls: Calls[Body] = Calls(config.calls, ids)
         self._gets: Calls[BlobChunk] = Calls(config.blob_gets, ids)
-        self._pings: OrderedDict[int, tuple[float, trio.Event]] = OrderedDict()
-        self._nonces = count(1)
-        self._out = bytearray()
-        self._asked_of_us: deque[BlobGet] = deque()
-        self._wake_writer = trio.lowlevel.ParkingLot()
-        self._wake_keeper = trio.lowlevel.ParkingLot()
-        self._keeper_until = math.inf
-        self._heard = self.since
-        self._close_by = math.inf
+        self._outbox = Outbox(config, blobs)
+        self._vigil = Vigil(config, greeted.rtt, self._send_ping, self._next_deadline, self._expire)
         self._close_reason = ""
         self._scope = trio.CancelScope()
         self._take: dict[type[Frame], Callable[[Any], None]] = {
@@ -122,12 +112,17 @@ class Connection:
     @property
     def idle(self) -> bool:
         """Whether nothing is under way, in either direction."""
-        return not (self._calls or self._gets or self.incoming or self._asked_of_us or self._out)
+        return not (self._calls or self._gets or self.incoming) and self._outbox.idle
 
     @property
     def closing(self) -> bool:
         """Whether this side has said goodbye, or the connection has ended."""
-        return self._close_by < math.inf or self.ending is not None
+        return self._outbox.closed or self.ending is not None
+
+    @property
+    def rtt(self) -> float:
+        """The last measured round trip, in seconds."""
+        return self._vigil.rtt
 
     # What the owner does.
 
@@ -137,7 +132,7 @@ class Connection:
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._write)
-                    nursery.start_soon(self._keep_time)
+                    nursery.start_soon(self._watch)
                     nursery.start_soon(self._read)
         finally:
             self.abort("this peer has stopped")
@@ -156,18 +151,14 @@ class Connection:
 
         self._calls.fail_all(lost)
         self._gets.fail_all(lost)
-        for _, event in self._pings.values():
-            event.set()
+        self._vigil.release()
 
     def close(self, reason: str) -> None:
         """Say goodbye, let what is queued leave, and end within `goodbye_seconds`. Nothing more is sent."""
         if not self.closing:
-            append_frame(self._out, Goodbye(printable(reason, 127)))
-            self._asked_of_us.clear()
-            self._close_by = trio.current_time() + self._config.goodbye_seconds
             self._close_reason = reason
-            self._wake_writer.unpark()
-            self._wake_keeper.unpark()
+            self._outbox.close(Goodbye(printable(reason, 127)))
+            self._vigil.close_by(trio.current_time() + self._config.goodbye_seconds)
 
     def abort(self, reason: str) -> None:
         """End at once, without a goodbye."""
@@ -205,21 +196,19 @@ class Connection:
         self._check_room(now)
         call = self._calls.add(now + timeout, then)
         try:
-            append_frame(self._out, Request(call, body))
+            self._outbox.push(Request(call, body))
         except BaseException:
             self._calls.forget(call)
             raise
-        self._wake_writer.unpark()
-        self._keep_until(now + timeout)
+        self._vigil.wake_by(now + timeout)
         return call
 
     def notify(self, body: Body) -> bool:
         """Send a notice. False, and counted, if it was dropped since the queue is full."""
-        if self.closing or len(self._out) >= self._config.queue_bytes:
+        if self.closing or self._outbox.size >= self._config.queue_bytes:
             self._counters["notices dropped"] += 1
             return False
-        append_frame(self._out, Notice(body))
-        self._wake_writer.unpark()
+        self._outbox.push(Notice(body))
         self.last_used = trio.current_time()
         return True
 
@@ -228,15 +217,15 @@ class Connection:
         self.incoming -= 1
         if isinstance(body, str):
             self._refuse(call, body)
-        elif len(self._out) >= self._config.queue_bytes:
+        elif self._outbox.size >= self._config.queue_bytes:
             self._counters["answers dropped"] += 1
             self._refuse(call, _BUSY)
         else:
-            self._push(Response(call, body))
+            self._outbox.push(Response(call, body))
 
     async def ping(self, timeout: float) -> bool:
         """Whether the peer answers a ping within `timeout` seconds."""
-        event = self._ping(trio.current_time())
+        event = self._vigil.ping(trio.current_time())
         with trio.move_on_after(timeout):
             await event.wait()
         return event.is_set() and not self.closing
@@ -253,67 +242,42 @@ class Connection:
         now = trio.current_time()
         self._check_room(now)
         deadline = now + self._config.blob_seconds
-        self._push(BlobGet(self._gets.add(deadline, then), digest, offset, length))
-        self._keep_until(deadline)
+        self._outbox.push(BlobGet(self._gets.add(deadline, then), digest, offset, length))
+        self._vigil.wake_by(deadline)
 
     def _check_room(self, now: float) -> None:
         if self.closing:
             raise ConnectionLostError("the connection is closed")
-        if len(self._out) >= self._config.queue_bytes:
+        if self._outbox.size >= self._config.queue_bytes:
             self._counters["busy"] += 1
-            raise BusyError(f"{len(self._out)} bytes wait to be sent to this peer: try again later")
+            raise BusyError(f"{self._outbox.size} bytes wait to be sent to this peer: try again later")
         self.last_used = now
 
     def _refuse(self, call: int, text: str) -> None:
-        if len(self._out) >= 2 * self._config.queue_bytes:
+        if self._outbox.size >= 2 * self._config.queue_bytes:
             self._end(Ending("it asks without reading the answers", clean=False, fault=True))
         else:
-            self._push(Refusal(call, printable(text, self._config.text)))
-
-    def _push(self, frame: Frame) -> None:
-        if not self.closing:
-            append_frame(self._out, frame)
-            self._wake_writer.unpark()
+            self._outbox.push(Refusal(call, printable(text, self._config.text)))
 
     def _end(self, ending: Ending) -> None:
         if self.ending is None:
             self.ending = ending
+            self._outbox.abandon()
             self._scope.cancel()
 
-    # The writer.
+    # The three tasks.
 
     async def _write(self) -> None:
         try:
-            while True:
-                while not self._out and not self._asked_of_us:
-                    await self._wake_writer.park()
-                data, self._out = self._out, bytearray()
-                if self._asked_of_us:
-                    self._append_chunk(data, self._asked_of_us.popleft())
-                said_goodbye = self.closing
-                await self._secure.send(data)
-                if said_goodbye:
-                    return
+            await self._outbox.run(self._secure)
         except (ConnectionLostError, ProtocolError) as error:
             self._end(Ending(str(error), clean=False))
 
-    def _append_chunk(self, data: bytearray, get: BlobGet) -> None:
-        """Read a chunk now that it is its turn, so that waiting for it costs no memory."""
-        try:
-            size = self._blobs.size(get.digest)
-            if size is None:
-                append_frame(data, BlobGone(get.call))
-            elif get.offset > size:
-                append_frame(data, Refusal(get.call, f"the blob has {size} bytes"))
-            else:
-                chunk = self._blobs.read(get.digest, get.offset, min(get.length, size - get.offset))
-                append_frame(data, BlobChunk(get.call, size, chunk))
-        except BlobMissingError:
-            append_frame(data, BlobGone(get.call))
-        except PeernetError as error:
-            append_frame(data, Refusal(get.call, printable(str(error), self._config.text)))
-
-    # The reader.
+    async def _watch(self) -> None:
+        if await self._vigil.run() == "closed":
+            self._end(Ending(self._close_reason, clean=True))
+        else:
+            self._end(Ending(f"it has been silent for {self._config.dead_seconds:g} s", clean=False))
 
     async def _read(self) -> None:
         try:
@@ -327,7 +291,7 @@ class Connection:
                         if self.closing
                         else Ending("it ended without a goodbye", clean=False)
                     )
-                self._heard = trio.current_time()
+                self._vigil.heard = trio.current_time()
                 for record in records:
                     self._dispatch(feed(record))
         except ProtocolError as error:
@@ -345,8 +309,10 @@ class Connection:
             if self.ending is not None:
                 return
 
+    # What arrives, by type of frame.
+
     def _take_request(self, request: Request) -> None:
-        self.last_used = self._heard
+        self.last_used = self._vigil.heard
         self.incoming += 1
         if self.incoming > self._config.calls:
             self._counters["requests refused"] += 1
@@ -358,7 +324,7 @@ class Connection:
             self.answer(request.call, str(error))
 
     def _take_notice(self, notice: Notice) -> None:
-        self.last_used = self._heard
+        self.last_used = self._vigil.heard
         try:
             self._owner.on_notice(self, notice.body)
         except PeernetError:
@@ -373,15 +339,12 @@ class Connection:
         self._note_late(self._calls.settle(call, error) or self._gets.settle(call, error))
 
     def _take_get(self, get: BlobGet) -> None:
-        self.last_used = self._heard
-        if len(self._asked_of_us) >= self._config.blob_gets:
+        self.last_used = self._vigil.heard
+        if not self._outbox.serve(get):
             self._refuse(get.call, _BUSY)
-        elif not self.closing:
-            self._asked_of_us.append(get)
-            self._wake_writer.unpark()
 
     def _take_chunk(self, chunk: BlobChunk) -> None:
-        self.last_used = self._heard
+        self.last_used = self._vigil.heard
         self._note_late(self._gets.settle(chunk.call, chunk))
 
     def _take_gone(self, gone: BlobGone) -> None:
@@ -392,59 +355,25 @@ class Connection:
             self._counters["late answers"] += 1
 
     def _take_ping(self, ping: Ping) -> None:
-        if len(self._out) < self._config.queue_bytes:
-            self._push(Pong(ping.nonce))
+        if self._outbox.size < self._config.queue_bytes:
+            self._outbox.push(Pong(ping.nonce))
 
     def _take_pong(self, pong: Pong) -> None:
-        waiting = self._pings.pop(pong.nonce, None)
-        if waiting is not None:
-            self.rtt = self._heard - waiting[0]
-            waiting[1].set()
+        self._vigil.pong(pong.nonce)
 
     def _take_goodbye(self, goodbye: Goodbye) -> None:
         self._end(Ending(printable(goodbye.reason, self._config.text), clean=True))
 
-    # The keeper of time.
+    # What the vigil asks for.
 
-    async def _keep_time(self) -> None:
-        config = self._config
-        pinged = self._heard
-        while True:
-            next_ping = max(pinged, self._heard) + config.ping_seconds
-            next_call = min(self._calls.next_deadline(), self._gets.next_deadline())
-            self._keeper_until = min(next_ping, self._heard + config.dead_seconds, next_call, self._close_by)
-            with trio.move_on_at(self._keeper_until):
-                await self._wake_keeper.park()
-            now = trio.current_time()
-            if now - self._keeper_until > config.pause_slack:
-                self._heard = now
-            if now >= self._close_by:
-                return self._end(Ending(self._close_reason, clean=True))
-            if now >= self._heard + config.dead_seconds:
-                return self._end(Ending(f"it has been silent for {config.dead_seconds:g} s", clean=False))
-            if now >= next_call:
-                self._expire(now)
-            if now >= max(pinged, self._heard) + config.ping_seconds:
-                self._ping(now)
-                pinged = now
+    def _send_ping(self, nonce: int) -> None:
+        self._outbox.push(Ping(nonce))
 
-    def _keep_until(self, deadline: float) -> None:
-        """Let the keeper wake in time for a deadline that is nearer than what it waits for."""
-        if deadline < self._keeper_until:
-            self._keeper_until = deadline
-            self._wake_keeper.unpark()
+    def _next_deadline(self) -> float:
+        return min(self._calls.next_deadline(), self._gets.next_deadline())
 
     def _expire(self, now: float) -> None:
         def late() -> PeernetError:
             return CallTimeoutError("the peer did not answer in time")
 
         self._counters["calls timed out"] += self._calls.expire(now, late) + self._gets.expire(now, late)
-
-    def _ping(self, now: float) -> trio.Event:
-        event = trio.Event()
-        nonce = next(self._nonces)
-        self._pings[nonce] = (now, event)
-        if len(self._pings) > _MAX_PINGS:
-            self._pings.popitem(last=False)
-        self._push(Ping(nonce))
-        return event

@@ -297,8 +297,8 @@ class Pool:
 
 
 def _addresses(host: str, listener: Listener) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Where this peer listens, as far as it knows, and what its Hello says: a wildcard means every host that it is
-    seen at."""
+    """Where this peer listens, as far as it knows, and what its Hello says: a wildcard means every host that
+    it is seen at."""
     port = listener.port
     known = tuple(str(Multiaddr(known, port)) for known in listener.hosts)
     return known, (f"/tcp/{port}",) if host in WILDCARDS else known
