@@ -1,10 +1,10 @@
 """The states of leases, in one place, and the leases that an owner has out.
 
-A lease lends one slice to one worker. It ends by its result (`returned`), by the worker's end (`lost`), or by being
-taken back before it has started (`recalled`). Two things are unlike a plain life cycle, on purpose: lateness ends
-nothing, it only lets the slice go elsewhere, and a lost lease may still return, because a peer that was cut off is
-not a liar and its work is not thrown away. So `late` and `lost` lead to `returned`, and nothing leads out of
-`returned` and `recalled`.
+A lease lends one slice to one worker. It ends by its result (`returned`), by the worker's end (`lost`), or by
+being taken back before it has started (`recalled`). Two things are unlike a plain life cycle, on purpose: lateness
+ends nothing, it only lets the slice go elsewhere, and a lost lease may still return, because a peer that was cut
+off is not a liar and its work is not thrown away. So `late` and `lost` lead to `returned`, and nothing leads out
+of `returned` and `recalled`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from peernet.core.work.votes import Key
-from peernet.types import JobId, LeaseId, PeerId
+from peernet.types import LeaseId, PeerId
 from peernet.wire.signed import SliceResult
 
 LeaseState = Literal["sent", "running", "returned", "late", "lost", "recalled"]
@@ -45,13 +45,12 @@ OUT: tuple[LeaseState, ...] = ("sent", "running", "late")
 class Lease:
     """One slice lent to one peer.
 
-    seconds: how long it may run. due: monotonic time from which it is late. granted: wall time; since: the same on
-    the monotonic clock. trusted: the peer was trusted when it was granted. claim: the signed result whose bytes are
-    still being pulled. job: whose it is, for the peer's total over all jobs.
+    seconds: how long it may run. due: monotonic time from which it is late. granted: wall time; since: the same
+    on the monotonic clock. trusted: the peer was trusted when it was granted. claim: the signed result whose bytes
+    are still being pulled.
     """
 
     id: LeaseId
-    job: JobId
     index: int
     attempt: int
     peer: PeerId
@@ -126,8 +125,11 @@ class LeaseTable:
                 del self.held[lease.peer]
 
     def settle(self, lease: Lease, key: Key | None) -> None:
-        """Forget a lease but for what it returned. One that is still out counts as out no more."""
+        """Forget a lease but for what it returned. One that is still out counts as out no more; one that is
+        settled already is given the key that it returned since."""
         if self.known.pop(lease.id, None) is None:
+            if lease.id in self.spent and key is not None:
+                self.spent[lease.id] = Spent(lease.peer, lease.index, key)
             return
         if lease.state in OUT:
             held = self.held[lease.peer]

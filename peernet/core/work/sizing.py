@@ -2,8 +2,8 @@
 
 The first slices hold one call. From then on the time of a call is the median over the latest slices, those much
 smaller than the largest left out, because the fixed cost of a slice hides the cost of its calls. The median stands
-up to a minority of peers that tell stories. Sizes grow by a bounded factor over what has been measured, since later
-inputs may cost more than the first ones, and shrink at once.
+up to a minority of peers that tell stories. Sizes grow by a bounded factor over what has been measured, since
+later inputs may cost more than the first ones, and shrink at once.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Sizing:
         self._samples: deque[tuple[int, float]] = deque(maxlen=config.size_samples)
         self._largest = 0
         self._call_seconds: float | None = None
+        self._slow = 0.0
         self._stale = False
 
     def measured(self, calls: int, seconds: float) -> None:
@@ -45,11 +46,7 @@ class Sizing:
 
     def seconds_per_call(self) -> float | None:
         """Return the estimate of what one call takes, or None before any slice has returned."""
-        if self._stale:
-            largest = max(calls for calls, _ in self._samples)
-            rates = sorted(s / calls for calls, s in self._samples if calls * _SMALLEST_SHARE >= largest)
-            self._call_seconds = max(_FASTEST, rates[len(rates) // 2])
-            self._stale = False
+        self._estimate()
         return self._call_seconds
 
     def calls(self, cut: int, slots: int) -> int:
@@ -77,10 +74,19 @@ class Sizing:
         if timeout is not None:
             return timeout
         config = self._config
-        times = sorted(seconds for _, seconds in self._samples)
-        slow = times[int(len(times) * 0.95)] if times else 0.0
-        limit = max(config.deadline_least, config.deadline_factor * slow)
+        self._estimate()
+        limit = max(config.deadline_least, config.deadline_factor * self._slow)
         return float(min(limit * config.deadline_steps**stretches, most))
+
+    def _estimate(self) -> None:
+        if not self._stale:
+            return
+        self._stale = False
+        largest = max(calls for calls, _ in self._samples)
+        rates = sorted(s / calls for calls, s in self._samples if calls * _SMALLEST_SHARE >= largest)
+        self._call_seconds = max(_FASTEST, rates[len(rates) // 2])
+        times = sorted(seconds for _, seconds in self._samples)
+        self._slow = times[int(len(times) * 0.95)]
 
     def _fewest(self, each: float) -> float:
         """Calls below which a slice is not split just to give everybody work: its fixed cost would show."""

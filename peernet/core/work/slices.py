@@ -1,10 +1,10 @@
 """The states of slices, in one place, and the slices that a job has under way.
 
-A slice is `open` while it needs a first lease, `leased` while leases or undecided results of it exist, `disputed`
-from the first difference on, and ends as `accepted` or `failed`. A disputed slice keeps being leased and stays
-disputed until it ends, so that the word tells people what happened, not what is going on. A slice that is open
-because its only lease was lost is leased again when that lease's result arrives after all (`revived`): results are
-judged in `leased` and `disputed` only.
+A slice is `open` while nobody has it, `leased` from a lease on until the last one is lost or taken back,
+`disputed` from the first difference of its results on, and ends as `accepted` or `failed`. A disputed slice keeps
+being leased and stays disputed until it ends, so that the word tells people what happened, not what is going on.
+A slice that is open because its only lease was lost is leased again when that lease's result arrives after all
+(`revived`): results are judged in `leased` and `disputed` only.
 
 A job may have a million slices, so a decided one leaves nothing but a bit here; its result is in the journal.
 """
@@ -18,7 +18,7 @@ from typing import Literal
 
 from peernet.core.work.leases import LIVE, OUT, Lease
 from peernet.core.work.pool import Pool
-from peernet.core.work.votes import Key, Policy, Vote
+from peernet.core.work.votes import Key, Policy, Vote, differ
 from peernet.types import LeaseId, Payload, PeerId
 
 SliceState = Literal["open", "leased", "accepted", "disputed", "failed"]
@@ -84,10 +84,18 @@ class Slice:
         yield from self.votes
 
 
+@dataclass(slots=True)
+class Decided:
+    """What was accepted, remembered for results that come later. differed: some result was another one."""
+
+    key: Key
+    differed: bool
+
+
 class SliceTable:
     """The slices of a job: undecided ones in full, accepted ones as a bit.
 
-    fresh: those that nobody has. partial: those that somebody has or had, and that need another lease.
+    fresh: those that nobody has had. partial: those that somebody has or had, and that need another lease.
     """
 
     def __init__(self, policy: Policy, recent_limit: int) -> None:
@@ -97,7 +105,7 @@ class SliceTable:
         self.undecided: dict[int, Slice] = {}
         self.fresh: Pool[int] = Pool()
         self.partial: Pool[int] = Pool()
-        self.recent: OrderedDict[int, Key] = OrderedDict()
+        self.recent: OrderedDict[int, Decided] = OrderedDict()
         self.cut = 0
         self.calls = 0
         self.accepted = 0
@@ -167,7 +175,7 @@ class SliceTable:
         self.partial.discard(entry.index)
         self.bytes -= _held(entry)
         self._mark(entry.index, entry.calls)
-        self.recent[entry.index] = key
+        self.recent[entry.index] = Decided(key, differ(entry.votes.values()))
         if len(self.recent) > self._recent_limit:
             self.recent.popitem(last=False)
 

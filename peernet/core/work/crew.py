@@ -1,0 +1,61 @@
+"""What the jobs of one owner share."""
+
+from __future__ import annotations
+
+import random
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from peernet.core.context import Context
+from peernet.identity.envelope import seal
+from peernet.types import PeerId
+from peernet.wire.base import Message
+from peernet.wire.codec import encode_body
+
+Spread = Callable[[Callable[[tuple[str, ...]], bytes], int], None]
+"""`spread(make, reach)`: gossip an envelope over `reach` hops, and to this peer's own worker. `make(addresses)`
+builds it for the neighbours who see this peer at these addresses; it is called once for each such group."""
+
+
+@dataclass(slots=True)
+class Crew:
+    """Shared by all jobs of one owner.
+
+    draws: the secret source that chooses peers and slices, so that nobody can foresee what it gets. busy: peers
+    that hold leases of running jobs. seated: peers that have a seat in one.
+    """
+
+    ctx: Context
+    spread: Spread
+    draws: random.Random
+    busy: Callable[[], Iterable[PeerId]]
+    seated: Callable[[], Iterable[PeerId]]
+    _sequence: int = 0
+    _proven: OrderedDict[PeerId, None] = field(default_factory=OrderedDict)
+
+    def seal(self, domain: str, body: Message, lifetime: float, max_size: int) -> bytes:
+        """Sign a body as the latest of its domain. Sequence numbers go on rising over restarts with the clock."""
+        ctx = self.ctx
+        self._sequence = max(self._sequence + 1, int(ctx.now.wall * 1000))
+        return seal(
+            ctx.sign,
+            ctx.me,
+            domain,
+            encode_body(body),
+            sequence=self._sequence,
+            issued=ctx.now.wall,
+            lifetime=lifetime,
+            max_size=max_size,
+        )
+
+    def prove(self, peer: PeerId) -> None:
+        """Remember that a peer has returned something."""
+        self._proven[peer] = None
+        self._proven.move_to_end(peer)
+        if len(self._proven) > self.ctx.config.work.proven:
+            self._proven.popitem(last=False)
+
+    def is_proven(self, peer: PeerId) -> bool:
+        """Return whether a peer is known to return what it takes."""
+        return peer in self._proven

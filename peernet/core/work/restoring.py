@@ -1,0 +1,165 @@
+"""A job comes back from the journal: nothing accepted is lost, and nothing accepted is leased again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from peernet.core.context import Context
+from peernet.core.effects import PinBlob
+from peernet.core.records import JobRecord, LeaseRecord, OutcomeRecord, SliceRecord
+from peernet.core.work.crew import Crew
+from peernet.core.work.job import Job
+from peernet.core.work.leases import OUT, Lease
+from peernet.core.work.slices import Slice
+from peernet.core.work.votes import Vote, differ
+from peernet.types import Digest, JobId, LeaseId, Payload
+from peernet.wire.signed import SliceResult
+
+
+@dataclass(frozen=True, slots=True)
+class JobImage:
+    """What the journal holds of one job, each kind in the order of its keys. May be streams: each is read once."""
+
+    job: JobRecord
+    slices: Iterable[SliceRecord] = ()
+    outcomes: Iterable[OutcomeRecord] = ()
+    leases: Iterable[LeaseRecord] = ()
+
+
+def restore_job(ctx: Context, crew: Crew, image: JobImage) -> Job:
+    """Rebuild a running job, which has yet to be started; then it goes on where the journal ends."""
+    job = Job(ctx, crew, image.job, JobId(ctx.secret(32)), opened=False)
+    for blob in (image.job.host_bundle, image.job.worker_bundle):
+        ctx.emit(PinBlob(blob, job.host))
+    accepted = {}
+    for outcome in image.outcomes:
+        accepted[outcome.index] = outcome.value.digest
+        pin_result(ctx, job.id, outcome.value)
+        job.tally.disagreements += outcome.disputed
+        for peer in outcome.agreeing:
+            job.tally.agreed(peer)
+        job.hosting.accepted(outcome.index, outcome.value)
+    for record in image.slices:
+        job.hosting.replay.append((record.calls, record.input.digest))
+        if record.index in accepted:
+            job.slices.add_accepted(record.calls)
+        else:
+            job.slices.add(record.calls, record.input)
+            job.pin_input(record.input)
+    for lease in image.leases:
+        _restore_lease(job, lease, accepted)
+    for entry in list(job.slices.undecided.values()):
+        _restore_state(job, entry)
+    return job
+
+
+def pin_result(ctx: Context, job: JobId, value: Payload | None) -> None:
+    """Keep the blob of a result, if it is one."""
+    if value is not None and value.inline is None:
+        ctx.emit(PinBlob(value.digest, job))
+
+
+def _restore_lease(job: Job, record: LeaseRecord, accepted: dict[int, Digest]) -> None:
+    """Take in a lease as it was. Those of this peer's own worker ended with the process."""
+    if record.state == "returned":
+        job.tally.returned(record.peer, record.cpu_seconds)
+    entry = job.slices.undecided.get(record.index)
+    lease = _lease_of(job, record)
+    if record.state == "recalled" or entry is None:
+        _restore_settled(job, lease, record, accepted)
+        return
+    entry.attempts += 1
+    if record.state == "returned":
+        _restore_vote(job, entry, lease, record)
+        return
+    claimed = record.status != ""
+    if lease.state in OUT and lease.peer == job.ctx.me and not claimed:
+        lease.state = "lost"
+    elif lease.state == "late":
+        lease.state = "sent"
+    job.leases.add(lease)
+    entry.leases[lease.id] = lease
+    if claimed and record.value is not None:
+        job.intake.resume(lease, _claim_of(record, record.value))
+
+
+def _restore_settled(job: Job, lease: Lease, record: LeaseRecord, accepted: dict[int, Digest]) -> None:
+    """A lease of a decided slice, or one that was taken back. What still is out may yet return as an audit."""
+    if record.state in OUT and lease.peer != job.ctx.me:
+        job.leases.add(lease)
+        return
+    job.leases.add(lease)
+    status = record.status if record.state == "returned" else ""
+    digest = record.value.digest if record.value is not None else accepted.get(record.index)
+    job.leases.settle(lease, (status, digest) if status and digest is not None else None)
+
+
+def _restore_vote(job: Job, entry: Slice, lease: Lease, record: LeaseRecord) -> None:
+    value = record.value
+    if value is None or record.peer in entry.votes or (record.status == "timeout" and job.record.timeout is None):
+        entry.stretches += record.status == "timeout"
+        job.leases.add(lease)
+        job.leases.settle(lease, (record.status, value.digest) if value is not None else None)
+        return
+    job.leases.add(lease)
+    entry.leases[lease.id] = lease
+    if value.inline is None and record.status == "ok":
+        job.ctx.emit(PinBlob(value.digest, job.host))
+    vote = Vote(
+        peer=record.peer,
+        trusted=job.trusted(record.peer),
+        key=(record.status, value.digest),
+        lease=record.lease,
+        value=value if record.status == "ok" else None,
+        error=record.error,
+        traceback=record.traceback,
+        cpu_seconds=record.cpu_seconds,
+    )
+    job.slices.add_vote(entry, vote)
+
+
+def _restore_state(job: Job, entry: Slice) -> None:
+    """Walk a slice through its table to where its leases and votes had brought it."""
+    if entry.leases:
+        job.slices.advance(entry, "granted")
+        differed = differ(entry.votes.values())
+        if differed:
+            job.tally.disagreements += 1
+            job.slices.advance(entry, "differed")
+        if not entry.votes and not any(lease.state in OUT for lease in entry.leases.values()):
+            job.slices.advance(entry, "freed")
+    if entry.votes:
+        # Marks of one's own keys may have changed since, so that a vote is now enough.
+        job.verdicts.judge(entry)
+    else:
+        job.slices.place(entry)
+
+
+def _lease_of(job: Job, record: LeaseRecord) -> Lease:
+    now, config = job.ctx.now, job.ctx.config.work
+    return Lease(
+        id=LeaseId(record.lease),
+        index=record.index,
+        attempt=record.attempt,
+        peer=record.peer,
+        trusted=job.trusted(record.peer),
+        seconds=job.sizing.limit(job.record.timeout, 0, job.ctx.config.box.seconds),
+        due=now.mono + config.restart_grace,
+        granted=record.granted,
+        since=now.mono - max(0.0, now.wall - record.granted),
+        state=record.state,
+    )
+
+
+def _claim_of(record: LeaseRecord, value: Payload) -> SliceResult:
+    return SliceResult(
+        lease=record.lease,
+        status="ok",
+        digest=value.digest,
+        size=value.size,
+        cpu_seconds=record.cpu_seconds,
+        wall_seconds=record.wall_seconds,
+        error=record.error,
+        traceback=record.traceback,
+    )

@@ -1,0 +1,110 @@
+"""What is counted of a job, and the job as front ends see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from peernet.types import JobId, Payload, PeerId
+
+
+class PeerWork(msgspec.Struct, frozen=True, array_like=True):
+    """One peer's part in a job. slices: accepted ones whose result it agreed with. cpu_seconds: of all that it
+    returned, by its own account. share: of the slices of all peers; shares add to 1."""
+
+    peer: PeerId
+    slices: int
+    cpu_seconds: float
+    share: float
+
+
+class JobStats(msgspec.Struct, frozen=True, array_like=True):
+    """The counts of a job. executions: results returned, late ones and audits included. disagreements: slices
+    that results differed on. accepted, calls: slices and calls accepted."""
+
+    executions: int = 0
+    disagreements: int = 0
+    accepted: int = 0
+    calls: int = 0
+    peers: tuple[PeerWork, ...] = ()
+
+
+class Tally:
+    """Counts while a job runs."""
+
+    def __init__(self) -> None:
+        self.executions = 0
+        self.disagreements = 0
+        self._slices: dict[PeerId, int] = {}
+        self._cpu: dict[PeerId, float] = {}
+
+    def returned(self, peer: PeerId, cpu_seconds: float) -> None:
+        """A result came back."""
+        self.executions += 1
+        self._cpu[peer] = self._cpu.get(peer, 0.0) + cpu_seconds
+
+    def agreed(self, peer: PeerId) -> None:
+        """A peer's result is, or equals, the accepted one of a slice."""
+        self._slices[peer] = self._slices.get(peer, 0) + 1
+
+    def stats(self, accepted: int, calls: int) -> JobStats:
+        """Return the counts as they are now."""
+        total = sum(self._slices.values())
+        peers = tuple(
+            PeerWork(peer, count, self._cpu.get(peer, 0.0), count / total) for peer, count in self._slices.items()
+        )
+        return JobStats(self.executions, self.disagreements, accepted, calls, peers)
+
+
+def encode_stats(stats: JobStats) -> bytes:
+    """Return the bytes that a `JobRecord` keeps."""
+    return msgspec.msgpack.encode(stats)
+
+
+def decode_stats(data: bytes) -> JobStats:
+    """Return the counts of an ended job; no bytes are no counts.
+
+    Raises:
+        msgspec.DecodeError: the journal is of another version or damaged.
+    """
+    return msgspec.msgpack.decode(data, type=JobStats) if data else JobStats()
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job as front ends see it.
+
+    host: the key under which its job host runs, while it runs. state: running, done, failed or stopped.
+    calls: number of calls if known. slices: number of slices once all are cut. cut: slices cut so far. open:
+    undecided slices that nobody works on. leased: undecided ones that somebody works on. working: peers that hold
+    a lease in time. waiting_reason: why nothing runs, or what is short, else empty. submitted, ended: wall
+    seconds, 0.0 if not yet. reason_kind: "usage", "too-few", "stopped", "storage", "box", "disputed", "task", or
+    another status of a slice ("timeout", "exited", ...). eta_seconds: from now, or None if it can't be told.
+    value: of a job that reduces, once it is done.
+    """
+
+    id: JobId
+    name: str
+    state: str
+    submitted: float
+    host: JobId | None = None
+    ended: float = 0.0
+    reduces: bool = False
+    calls: int | None = None
+    slices: int | None = None
+    cut: int = 0
+    open: int = 0
+    leased: int = 0
+    accepted: int = 0
+    disputed: int = 0
+    executions: int = 0
+    disagreements: int = 0
+    working: int = 0
+    waiting_reason: str = ""
+    eta_seconds: float | None = None
+    reason: str = ""
+    reason_kind: str = ""
+    traceback: str = ""
+    peers: tuple[PeerWork, ...] = ()
+    value: Payload | None = None

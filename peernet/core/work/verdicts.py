@@ -1,0 +1,202 @@
+"""What becomes of a slice when a result has come in: accepted, disputed, failed, or waiting for another."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from peernet.core.effects import PinBlob
+from peernet.core.records import OutcomeRecord
+from peernet.core.work.leases import OUT, Lease, Spent
+from peernet.core.work.slices import Slice
+from peernet.core.work.votes import Key, Vote, differ
+from peernet.types import Payload
+from peernet.wire.signed import SliceResult
+
+if TYPE_CHECKING:
+    from peernet.core.work.job import Job
+
+_KINDS = {"error": "task"}
+"""What a slice's status is called as the reason of a job's end, where that is not the status itself."""
+
+
+class Verdicts:
+    """Judges the results of one job."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def count(self, lease: Lease, result: SliceResult, value: Payload | None, evidence: bytes) -> None:
+        """Count a result whose bytes are here. evidence: the envelope it came in, or nothing if that is on record
+        with another lease."""
+        job = self._job
+        was_lost = lease.state == "lost"
+        job.leases.advance(lease, "returned")
+        job.seated(lease.peer)
+        job.tally.returned(lease.peer, _finite(result.cpu_seconds))
+        if result.status == "ok":
+            self._measure(lease, result)
+        entry = job.slices.undecided.get(lease.index)
+        if entry is None:
+            self._audit_lease(lease, result, evidence)
+            return
+        if was_lost and entry.state == "open":
+            job.slices.advance(entry, "revived")
+        if self._own_limit(lease, result):
+            self._stretch(entry, lease, result, evidence)
+        elif lease.peer in entry.votes:
+            self._drop(entry, lease, result, evidence)
+        else:
+            self._vote(entry, lease, result, value, evidence)
+
+    def audit_spent(self, result: SliceResult, spent: Spent, key: Key) -> None:
+        """Count the first result of a lease that had been given up."""
+        job = self._job
+        job.leases.spent[result.lease] = Spent(spent.peer, spent.index, key)
+        job.tally.returned(spent.peer, _finite(result.cpu_seconds))
+        self._compare(spent, key)
+        job.changed()
+
+    def judge(self, entry: Slice) -> None:
+        """Decide a slice on its votes, if they decide it. Also called when votes come back from the journal."""
+        job = self._job
+        votes = entry.votes.values()
+        key = job.policy.decide(votes)
+        if key is None and len(votes) >= job.policy.limit:
+            job.slices.advance(entry, "given up")
+            kinds = len({vote.key for vote in votes})
+            job.fail(
+                "disputed",
+                f"{job.name_slice(entry)}: {len(votes)} peers returned {kinds} different results, "
+                f"and no {job.policy.quorum} of them agree",
+            )
+        elif key is None:
+            job.slices.place(entry)
+        elif key[0] == "ok":
+            self._accept(entry, key)
+        else:
+            self._fail(entry, key)
+
+    def _vote(
+        self, entry: Slice, lease: Lease, result: SliceResult, value: Payload | None, evidence: bytes
+    ) -> None:
+        job = self._job
+        differed = differ(entry.votes.values())
+        vote = Vote(
+            peer=lease.peer,
+            trusted=job.trusted(lease.peer),
+            key=(result.status, result.digest),
+            lease=lease.id,
+            value=value,
+            error=result.error,
+            traceback=result.traceback,
+            cpu_seconds=_finite(result.cpu_seconds),
+        )
+        job.slices.add_vote(entry, vote)
+        key = job.policy.decide(entry.votes.values())
+        if not differed and differ(entry.votes.values()):
+            job.tally.disagreements += 1
+        if key is None and entry.state == "leased" and differ(entry.votes.values()):
+            job.slices.advance(entry, "differed")
+        # The bytes of an accepted result are in its outcome; here they would be written twice.
+        self._record(lease, result, evidence, value if key is None else None)
+        self.judge(entry)
+
+    def _accept(self, entry: Slice, key: Key) -> None:
+        job = self._job
+        agreeing = [vote for vote in entry.votes.values() if vote.key == key]
+        value = agreeing[0].value
+        assert value is not None, "an accepted result has a value"
+        for vote in agreeing:
+            job.tally.agreed(vote.peer)
+        disputed = differ(entry.votes.values())
+        job.slices.accept(entry, key)
+        self._settle_leases(entry)
+        cpu = math.fsum(vote.cpu_seconds for vote in agreeing)
+        peers = tuple(vote.peer for vote in agreeing)
+        job.ctx.save(OutcomeRecord(job.id, entry.index, value, peers, disputed, cpu))
+        if value.inline is None:
+            job.ctx.emit(PinBlob(value.digest, job.id))
+        job.hosting.accepted(entry.index, value)
+
+    def _settle_leases(self, entry: Slice) -> None:
+        """The slice is decided: what is still out becomes an audit, and is called back if it has not started."""
+        job = self._job
+        for lease in entry.leases.values():
+            if lease.state == "returned":
+                vote = entry.votes[lease.peer]
+                job.leases.settle(lease, vote.key)
+            elif lease.state not in OUT:
+                job.leases.settle(lease, None)
+            elif lease.state == "sent":
+                job.drawing.unwanted(lease)
+
+    def _fail(self, entry: Slice, key: Key) -> None:
+        """Peers agree on a failure: the job has failed, for this reason."""
+        job = self._job
+        job.slices.advance(entry, "given up")
+        votes = [vote for vote in entry.votes.values() if vote.key == key]
+        told = next((vote for vote in votes if vote.trusted), votes[0])
+        error = told.error or key[0]
+        job.fail(_KINDS.get(key[0], key[0]), f"{job.name_slice(entry)} failed: {error}", told.traceback)
+
+    def _own_limit(self, lease: Lease, result: SliceResult) -> bool:
+        """Whether a slice exceeded a limit of the owner's own making, which says nothing about the slice."""
+        job = self._job
+        most = job.ctx.config.box.seconds
+        return result.status == "timeout" and job.record.timeout is None and lease.seconds < most
+
+    def _stretch(self, entry: Slice, lease: Lease, result: SliceResult, evidence: bytes) -> None:
+        entry.stretches += 1
+        self._drop(entry, lease, result, evidence)
+
+    def _drop(self, entry: Slice, lease: Lease, result: SliceResult, evidence: bytes) -> None:
+        """A result that is no vote: its lease is settled, and the slice waits for others."""
+        job = self._job
+        self._record(lease, result, evidence, None)
+        del entry.leases[lease.id]
+        job.leases.settle(lease, (result.status, result.digest))
+        if entry.state != "open" and not any(other.state in OUT for other in entry.leases.values()):
+            job.slices.advance(entry, "freed")
+        job.slices.place(entry)
+
+    def _audit_lease(self, lease: Lease, result: SliceResult, evidence: bytes) -> None:
+        """A result of a slice that is decided."""
+        key: Key = (result.status, result.digest)
+        self._record(lease, result, evidence, None)
+        self._job.leases.settle(lease, key)
+        self._compare(Spent(lease.peer, lease.index, key), key)
+
+    def _compare(self, spent: Spent, key: Key) -> None:
+        """Count whether a late result agrees with what was accepted, if that is still remembered."""
+        job = self._job
+        decided = job.slices.recent.get(spent.index)
+        if decided is None:
+            return
+        if decided.key == key:
+            job.tally.agreed(spent.peer)
+        elif not decided.differed:
+            decided.differed = True
+            job.tally.disagreements += 1
+
+    def _record(self, lease: Lease, result: SliceResult, evidence: bytes, value: Payload | None) -> None:
+        self._job.save_lease(
+            lease,
+            status=result.status,
+            value=value if result.status == "ok" else Payload(result.digest, 0),
+            error=result.error,
+            traceback=result.traceback,
+            cpu_seconds=_finite(result.cpu_seconds),
+            wall_seconds=_finite(result.wall_seconds),
+            batch=evidence,
+        )
+
+    def _measure(self, lease: Lease, result: SliceResult) -> None:
+        """Learn from a run time; it can't have been longer than the lease was out."""
+        job = self._job
+        calls = job.slices.undecided[lease.index].calls if lease.index in job.slices.undecided else 0
+        job.sizing.measured(calls, min(_finite(result.wall_seconds), job.ctx.now.mono - lease.since))
+
+
+def _finite(seconds: float) -> float:
+    return seconds if math.isfinite(seconds) else 0.0

@@ -1,0 +1,146 @@
+"""Time in the life of a job: late leases, and patience. A job never waits without a reason, nor for ever."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from peernet.core.work.leases import LIVE
+from peernet.core.work.slices import Slice
+from peernet.types import PeerId
+
+if TYPE_CHECKING:
+    from peernet.core.context import Timer
+    from peernet.core.work.job import Job
+
+
+class Watch:
+    """Looks at one job once a beat."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._timer: Timer | None = None
+        self._short_since: float | None = None
+
+    def start(self) -> None:
+        """Look at once, and from then on at every beat. The first look makes the first offer."""
+        self._beat()
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def waiting_reason(self) -> str:
+        """Return why nothing runs, or what is short although something runs; empty when all is well."""
+        job = self._job
+        short = self._shortage()
+        if short:
+            return short
+        if job.leases.live:
+            return ""
+        if job.hosting.busy:
+            return job.hosting.busy
+        if job.intake.busy:
+            return "results are being pulled from workers"
+        late = sum(lease.state == "late" for lease in job.leases.known.values())
+        if late and not len(job.slices.fresh):
+            return f"{late} slices are late, and nobody else is there to take them"
+        if not job.seats.all:
+            return _joined("no peer has taken work yet", job.seats.unfit_text())
+        return _joined("all peers are busy", job.seats.unfit_text())
+
+    def _beat(self) -> None:
+        job = self._job
+        if job.over:
+            return
+        self._timer = job.ctx.after(job.ctx.config.work.beat, self._beat)
+        self._mark_late()
+        short = self._shortage()
+        job.offering.beat(bool(short))
+        self._be_patient(short)
+        job.changed()
+
+    def _mark_late(self) -> None:
+        """Let the slices of overdue leases go elsewhere. A decided slice's lease is forgotten instead."""
+        job, now = self._job, self._job.ctx.now.mono
+        overdue = [
+            lease
+            for lease in job.leases.known.values()
+            if lease.state in LIVE and lease.claim is None and lease.due <= now
+        ]
+        for lease in overdue:
+            job.leases.advance(lease, "overdue")
+            entry = job.slices.undecided.get(lease.index)
+            if entry is None:
+                job.leases.settle(lease, None)
+            else:
+                job.slices.place(entry)
+            job.seated(lease.peer)
+
+    def _be_patient(self, short: str) -> None:
+        """End a job that has been short of peers for as long as its submitter wanted to wait."""
+        job, now = self._job, self._job.ctx.now.mono
+        if not short or job.leaving:
+            self._short_since = None
+            return
+        if self._short_since is None:
+            self._short_since = now
+        widest = job.offering.widest_since
+        if widest is not None and now - max(widest, self._short_since) >= job.record.patience:
+            job.fail("too-few", short)
+
+    def _shortage(self) -> str:
+        """Return why the job can't end with the peers that there are, or nothing if it can."""
+        job, slices = self._job, self._job.slices
+        begins = len(slices.fresh) > 0 or not job.hosting.exhausted
+        if not begins and not len(slices.partial):
+            return ""
+        peers = self._candidates()
+        policy = job.policy
+        believed = policy.believes and any(map(job.trusted, peers))
+        needed = 1 if believed or (policy.believes and not peers) else policy.quorum
+        if begins and len(peers) < needed:
+            return self._too_few(needed, len(peers))
+        if begins or job.leases.live or job.hosting.busy or job.intake.busy:
+            return ""
+        waiting = [slices.undecided[index] for index in slices.partial]
+        if any(entry.may_lease(peer) for entry in waiting for peer in peers):
+            return ""
+        return self._nobody_left(waiting[0])
+
+    def _candidates(self) -> dict[PeerId, None]:
+        """Peers that may be expected to take a slice: seated here, or at work for another job of this owner."""
+        job = self._job
+        peers = {seat.peer: None for seat in job.seats.candidates(job.ctx.now.mono)}
+        for peer in job.crew.busy():
+            if peer not in job.seats.unfit and (peer in job.ctx.links or peer == job.ctx.me):
+                peers[peer] = None
+        return peers
+
+    def _too_few(self, needed: int, have: int) -> str:
+        unfit = self._job.seats.unfit_text()
+        if not have and needed <= 1:
+            return _joined("no peer takes work", unfit) + "; join more peers, or add some with --local N"
+        policy = self._job.policy
+        remedy = "join more peers, add some with --local N, or ask for a smaller quorum"
+        what = f"{needed} distinct peers that agree are needed, {have} can work"
+        if policy.believes:
+            remedy = "join more peers, add some with --local N, or mark keys as your own"
+        return _joined(what, unfit) + f"; {remedy}"
+
+    def _nobody_left(self, entry: Slice) -> str:
+        job = self._job
+        name = job.name_slice(entry)
+        unfit = job.seats.unfit_text()
+        if entry.state == "disputed":
+            kinds = len({vote.key for vote in entry.votes.values()})
+            text = f"{name}: {len(entry.votes)} peers returned {kinds} different results and nobody is left to ask"
+        elif entry.votes:
+            text = f"{name}: {len(entry.votes)} of {job.policy.quorum} results are there and nobody is left to ask"
+        else:
+            text = f"{name}: nobody is left to ask"
+        return _joined(text, unfit) + "; join more peers, or add some with --local N"
+
+
+def _joined(text: str, unfit: str) -> str:
+    return f"{text} ({unfit})" if unfit else text
