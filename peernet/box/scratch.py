@@ -41,6 +41,7 @@ def make_read_only(folder: Path) -> None:
 
 def _empty(top: int) -> None:
     fresh = 0
+    prefix = f".wiped-{os.urandom(8).hex()}"  # a name that user code can't have taken before
     for _ in range(_ATTEMPTS):
         pending = _names(top)
         if not pending:
@@ -58,7 +59,7 @@ def _empty(top: int) -> None:
                         continue
                     _allow(entry, inner)
                     fresh += 1
-                    moved = f".wiped-{fresh}"
+                    moved = f"{prefix}-{fresh}"
                     with contextlib.suppress(FileNotFoundError):
                         os.rename(entry, moved, src_dir_fd=inner, dst_dir_fd=top)
                         pending.append(moved)
