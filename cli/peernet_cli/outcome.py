@@ -16,7 +16,7 @@ from typing import TextIO, cast
 from peernet.errors import StorageError, UsageError
 from peernet.results import decode, to_json, write_json, write_json_list
 from peernet.wire.control import FinalValue, JobRow, SliceValue
-from peernet_cli.stats import stats_of, summary_of
+from peernet_cli.stats import counted, stats_of, summary_of
 
 SHOWN_CHARACTERS = 200
 """A value up to this long is shown whole in the summary: it is two lines of a terminal."""
@@ -24,7 +24,8 @@ SHOWN_CHARACTERS = 200
 INLINE_CHARACTERS = 64 * 1024
 """A value up to this long stands in the last JSON line of `submit`; a pipe takes that much without waiting."""
 
-_PREVIEW = 5
+_PREVIEW, _CLIPPED = 5, 24
+"""Results, and characters of each, that a summary shows of a list that is too long for it."""
 
 Encoded = Iterable[SliceValue | FinalValue]
 
@@ -75,7 +76,7 @@ def summary(row: JobRow, encoded: Encoded) -> list[str]:
         first = [to_json(value) for value in itertools.islice(values, _PREVIEW * 4)]
         text = f"[{', '.join(first)}]"
         whole = len(text) <= SHOWN_CHARACTERS and next(values, _NOTHING) is _NOTHING
-        shown = text if whole else f"[{', '.join(_clip(item) for item in first[:_PREVIEW])}, …]"
+        shown = text if whole else f"{_results(row)}: [{', '.join(map(_clip, first[:_PREVIEW]))}, …]"
     lines = [f"{row.name}: {shown}  {numbers}"]
     if not whole:
         lines.append(f"all of it: peernet results {row.job[:10]} -o DIR")
@@ -85,9 +86,12 @@ def summary(row: JobRow, encoded: Encoded) -> list[str]:
 _NOTHING = object()
 
 
+def _results(row: JobRow) -> str:
+    return "results" if row.calls is None else counted(row.calls, "result")
+
+
 def _clip(text: str) -> str:
-    limit = SHOWN_CHARACTERS // _PREVIEW
-    return text if len(text) <= limit else f"{text[:limit]}…"
+    return text if len(text) <= _CLIPPED else f"{text[:_CLIPPED]}…"
 
 
 def check_output(output: Path | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 LINE_SECONDS = 3.0
 """The least time between two plain lines: a log should tell a story, not each slice."""
+
+FIRST_SECONDS = 1.0
+"""No line before this: short jobs need none, and at first every job waits for peers."""
+
+TICK_SECONDS = 0.1
+"""How often the thread looks whether a line is due."""
 
 JSON_SECONDS = 0.5
 """The least time between two JSON lines of progress."""
@@ -51,41 +58,74 @@ def follow(
 
 
 class Lines:
-    """Shows changes as lines, at most one every `every` seconds; a new reason to wait is told at once."""
+    """Shows changes as lines: the state as it is every `every` seconds, where it changed since the line before.
+
+    `show` takes states whenever they come and `tick` writes, so that a state after which nothing more happens
+    (waiting for peers, say) is told too.
+    """
 
     def __init__(self, write: Show, every: float, clock: Callable[[], float]) -> None:
         self._write = write
         self._every = every
         self._clock = clock
-        self._last: JobRow | None = None
-        self._due = 0.0
+        self._due = clock() + FIRST_SECONDS
+        self._latest: JobRow | None = None
+        self._told = ""
 
     def show(self, row: JobRow) -> None:
-        """Take a state of the job, and perhaps write it."""
-        now, last = self._clock(), self._last
-        if last is not None and now < self._due and (row.waiting == last.waiting or not row.waiting):
+        """Take a state of the job."""
+        self._latest = row
+
+    def tick(self) -> None:
+        """Write the latest state if it is time for it and there is anything new."""
+        row, now = self._latest, self._clock()
+        if row is None or now < self._due or (text := progress_line(row)) == self._told:
             return
-        if last is not None and progress_line(row) == progress_line(last):
-            return
-        self._last, self._due = row, now + self._every
+        self._told, self._due = text, now + self._every
         self._write(row)
 
 
 @contextmanager
 def _display(terminal: Terminal, clock: Callable[[], float]) -> Iterator[tuple[Show, Callable[[str], None]]]:
     if terminal.json:
-        write: Show = lambda row: terminal.emit({"event": "progress"} | progress_of(row))  # noqa: E731
+        with _ticking(Lines(lambda row: _emit(terminal, row), JSON_SECONDS, clock)) as (lines, lock):
 
-        def printed(text: str) -> None:
-            terminal.printed(text)
-            terminal.emit({"event": "printed", "text": text})
+            def printed(text: str) -> None:
+                with lock:
+                    terminal.printed(text)
+                    terminal.emit({"event": "printed", "text": text})
 
-        yield Lines(write, JSON_SECONDS, clock).show, printed
+            yield lines.show, printed
     elif terminal.stderr.isatty():
         with _bar(terminal) as bar:
             yield bar
     else:
-        yield Lines(lambda row: terminal.note(progress_line(row)), LINE_SECONDS, clock).show, terminal.printed
+        with _ticking(Lines(lambda row: terminal.note(progress_line(row)), LINE_SECONDS, clock)) as (lines, lock):
+            yield lines.show, terminal.printed
+
+
+def _emit(terminal: Terminal, row: JobRow) -> None:
+    terminal.emit({"event": "progress"} | progress_of(row))
+
+
+@contextmanager
+def _ticking(lines: Lines) -> Iterator[tuple[Lines, threading.Lock]]:
+    """Tick in a thread of its own: this one waits for the peer's next word. The lock keeps lines whole."""
+    ended = threading.Event()
+    lock = threading.Lock()
+
+    def tick() -> None:
+        while not ended.wait(TICK_SECONDS):
+            with lock:
+                lines.tick()
+
+    thread = threading.Thread(target=tick, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield lines, lock
+    finally:
+        ended.set()
+        thread.join()
 
 
 @contextmanager
