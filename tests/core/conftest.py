@@ -287,7 +287,9 @@ class World:
                 self._unlink(machine, peer, reason)
             case fx.Fetch(number, peer, addresses, digest, _):
                 source = self._reach(machine, peer, addresses)
-                if digest not in machine.blobs and (source is None or digest not in source.blobs):
+                if digest not in machine.blobs and source is None:
+                    self.post(machine, ev.Failed(number, ev.Failure("unreachable", "nobody answers")))
+                elif digest not in machine.blobs and source is not None and digest not in source.blobs:
                     self.post(machine, ev.Failed(number, ev.Failure("missing", "no such blob")))
                 else:
                     if digest not in machine.blobs:
@@ -363,6 +365,11 @@ class World:
         other = machine.links.pop(peer, None)
         if other is not None:
             other.links.pop(machine.id, None)
+            for callee, caller in ((machine, other), (other, machine)):
+                lost = [call for call, asked in callee.calls.items() if asked[0] is caller]
+                for call in lost:
+                    _, number = callee.calls.pop(call)
+                    self.post(caller, ev.Failed(number, ev.Failure("lost", reason)))
             self.post(other, ev.PeerLost(machine.id, reason, False))
             self.post(machine, ev.PeerLost(peer, reason, False))
 
