@@ -8,7 +8,7 @@ from functools import partial
 from peernet.core.context import Context, Timer
 from peernet.core.events import Failed, Outcome
 from peernet.core.records import ReceiptRecord
-from peernet.core.work.held import Bench, Held
+from peernet.core.work.held import Bench, Box, Held
 from peernet.core.work.outbox import Finished
 from peernet.errors import EnvelopeError, ProtocolError
 from peernet.identity.envelope import open_envelope, seal
@@ -54,7 +54,7 @@ class Delivery:
             oldest = held.outbox.oldest
             if oldest is None or held.outbox.sending or held.retry is not None:
                 continue
-            if not held.ready or held.outbox.brims or now >= oldest + wait:
+            if not self._runs_on(held) or held.outbox.brims or now >= oldest + wait:
                 self.send(held)
             else:
                 next_due = oldest + wait if next_due is None else min(next_due, oldest + wait)
@@ -62,6 +62,10 @@ class Delivery:
             if self._wake is not None:
                 self._wake.cancel()
             self._wake = self._ctx.at(next_due, self._woken)
+
+    def _runs_on(self, held: Held) -> bool:
+        """Whether more results of this job will come without the owner's doing, so that waiting is of use."""
+        return bool(held.ready) and held.box is Box.OPEN and not self._bench.halted
 
     def _woken(self) -> None:
         self._wake = None

@@ -1,8 +1,8 @@
 """Results come in: hostile until the signature, the lease and the bytes have been checked, one by one.
 
 A result counts once its bytes are here. Inline bytes come with it; a blob is pulled from the worker, and until it
-is here the lease stays out with its `claim`. A worker that repeats itself, because the answer to its first call was
-lost, is told again that its results were taken, and nothing is counted twice.
+is here the lease stays out with its `claim`. A worker that repeats itself, because the answer to its first call
+was lost, is told again that its results were taken, and nothing is counted twice.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 WITHHELD = ("missing", "corrupt", "refused", "timeout")
 """Failures of a pull that are the holder's doing, not the network's: it gets no further lease of the slice."""
+
+MOST_SECONDS = 1e9
+"""CPU seconds that one receipt can name: the bound of its field."""
 
 
 class Intake:
@@ -62,9 +65,8 @@ class Intake:
             return fault
         job.crew.prove(peer)
         self._reseat(peer, message.want)
-        receipt = ReceiptBatch(
-            job.id, peer, tuple(result.lease for result in taken), sum(result.cpu_seconds for result in taken)
-        )
+        cpu = min(sum(result.cpu_seconds for result in taken), MOST_SECONDS)
+        receipt = ReceiptBatch(job.id, peer, tuple(result.lease for result in taken), cpu)
         return Taken(job.crew.seal(RECEIPTS, receipt, job.ctx.config.work.receipt_lifetime, BATCH_LIMIT))
 
     def resume(self, lease: Lease, claim: SliceResult) -> None:

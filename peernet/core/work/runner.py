@@ -168,11 +168,12 @@ class Runner:
         assert isinstance(told, SliceOutcome), "the driver answers RunSlice with a SliceOutcome"
         self._bench.done += 1
         held.box_failures = 0
-        held.pace.ran(told.wall_seconds)
-        self._turns.charge(held.owner, told.wall_seconds - run.cost)
+        finished = finish(lease.id, told, self._ctx.now.mono)
+        held.outbox.add(finished)
+        held.pace.ran(finished.result.wall_seconds)
+        self._turns.charge(held.owner, finished.result.wall_seconds - run.cost)
         if told.status == "ok" and told.value is not None and told.value.inline is None:
             self._ctx.emit(PinBlob(told.value.digest, held.job))
-        held.outbox.add(finish(lease.id, told, self._ctx.now.mono))
 
     def _run_failed(self, held: Held, lease: Lease, failure: Failure) -> None:
         if failure.kind == "storage":

@@ -33,7 +33,7 @@ class Verdicts:
         was_lost = lease.state == "lost"
         job.leases.advance(lease, "returned")
         job.seated(lease.peer)
-        job.tally.returned(lease.peer, _finite(result.cpu_seconds))
+        job.tally.returned(lease.peer, result.cpu_seconds)
         if result.status == "ok":
             self._measure(lease, result)
         entry = job.slices.undecided.get(lease.index)
@@ -53,7 +53,7 @@ class Verdicts:
         """Count the first result of a lease that had been given up."""
         job = self._job
         job.leases.spent[result.lease] = Spent(spent.peer, spent.index, key)
-        job.tally.returned(spent.peer, _finite(result.cpu_seconds))
+        job.tally.returned(spent.peer, result.cpu_seconds)
         self._compare(spent, key)
         job.changed()
 
@@ -90,7 +90,7 @@ class Verdicts:
             value=value,
             error=result.error,
             traceback=result.traceback,
-            cpu_seconds=_finite(result.cpu_seconds),
+            cpu_seconds=result.cpu_seconds,
         )
         job.slices.add_vote(entry, vote)
         key = job.policy.decide(entry.votes.values())
@@ -186,8 +186,8 @@ class Verdicts:
             value=value if result.status == "ok" else Payload(result.digest, 0),
             error=result.error,
             traceback=result.traceback,
-            cpu_seconds=_finite(result.cpu_seconds),
-            wall_seconds=_finite(result.wall_seconds),
+            cpu_seconds=result.cpu_seconds,
+            wall_seconds=result.wall_seconds,
             batch=evidence,
         )
 
@@ -195,8 +195,4 @@ class Verdicts:
         """Learn from a run time; it can't have been longer than the lease was out."""
         job = self._job
         calls = job.slices.undecided[lease.index].calls if lease.index in job.slices.undecided else 0
-        job.sizing.measured(calls, min(_finite(result.wall_seconds), job.ctx.now.mono - lease.since))
-
-
-def _finite(seconds: float) -> float:
-    return seconds if math.isfinite(seconds) else 0.0
+        job.sizing.measured(calls, min(result.wall_seconds, job.ctx.now.mono - lease.since))
