@@ -152,15 +152,23 @@ class NodeCore:
     def _finish(self) -> list[Effect]:
         """Deliver messages to oneself, which may bring more, and hand out the effects."""
         ctx = self.context
+        self._deliver_local()
+        self.owner.flush()
+        self.worker.flush()
+        while ctx.local:  # what was flushed may be for this peer itself
+            self._deliver_local()
+            self.owner.flush()
+            self.worker.flush()
+        effects, ctx.effects = ctx.effects, []
+        return effects
+
+    def _deliver_local(self) -> None:
+        ctx = self.context
         while ctx.local:
             body, then = ctx.local.popleft()
             answer = self._dispatch(ctx.me, body)
             if then is not None:
                 then(_outcome(answer))
-        self.owner.flush()
-        self.worker.flush()
-        effects, ctx.effects = ctx.effects, []
-        return effects
 
     def _dispatch(self, peer: PeerId, body: Body) -> Body | str | None:
         handler = self._handlers.get(type(body))
