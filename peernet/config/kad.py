@@ -15,7 +15,7 @@ class KadConfig:
     k: int = 20
     """Contacts in a bucket, in a reply, and holders of a record: so many rarely all leave within a refresh."""
 
-    replacements: int = 8
+    replacements: int = 4
     """Contacts waiting for a place in a full bucket. A contact leaves now and then, so a few suffice."""
 
     split_levels: int = 1

@@ -101,7 +101,9 @@ class Kad:
         def found(lookup: Lookup) -> None:
             then(next((contact for contact in lookup.nearest() if contact.peer == peer), None))
 
-        hint = Contact(peer, self._ctx.book.get(peer))
+        hint = Contact(
+            peer, self._ctx.book.get(peer)
+        )  # Also the only way to one that can't be dialled but is linked.
         if not self._finder.find(place(peer)[0], found, seeds=(hint,)):
             then(None)
 

@@ -82,7 +82,7 @@ class Finder:
             candidates = lookup.advance(self._ctx.now.mono)
             refused = [candidate for candidate in candidates if not self._ask(search, lookup, candidate)]
             for candidate in refused:
-                lookup.failed(candidate.peer)
+                lookup.unreachable(candidate)
             if not refused:
                 break
         if lookup.done:

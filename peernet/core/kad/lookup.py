@@ -196,6 +196,13 @@ class Lookup:
         candidate.state = "gone"
         self._shortlist.remove((candidate.id,))
 
+    def unreachable(self, candidate: Candidate) -> None:
+        """A peer could not even be asked, for want of an address. It may be named again, with a better one."""
+        self.failed(candidate.peer)
+        del self._asked[candidate.peer]
+        self._claimed.pop(candidate.peer, None)
+        self.calls -= 1
+
     def nearest(self) -> list[Contact]:
         """The peers that answered, nearest first, at most k."""
         proven = [candidate for _, candidate in self._shortlist.heap if candidate.state == "proven"]

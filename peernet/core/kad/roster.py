@@ -55,7 +55,7 @@ class Roster:
             return
         if new:
             self._ctx.note(Note("peers", peer=peer))
-        self._save(contact, new)
+        self._save(contact)
 
     def heard_of(self, peer: PeerId, addresses: tuple[str, ...]) -> bool:
         """Somebody says where a peer may be dialled, unproven. Returns whether any address of it is known now.
@@ -99,6 +99,10 @@ class Roster:
         """A call to a peer failed."""
         if failure.kind in BLAMELESS:
             return
+        if failure.kind == "lost":
+            # One broken connection fails all its calls: that is one sign of death, not many.
+            self.table.suspect(peer)
+            return
         gone = self.table.failed(peer, evict=bool(self._ctx.links))
         if gone is None:
             return
@@ -112,6 +116,7 @@ class Roster:
         A clean one may mean no more than that its room was wanted, so a dial must not follow at once.
         """
         if not clean:
+            self.table.suspect(peer)
             self.probe(peer)
         elif peer in self.table and peer not in self._parted:
             self._parted[peer] = None
@@ -145,6 +150,11 @@ class Roster:
         for contact in stale[: self._config.probes]:
             self.probe(contact.peer)
 
+    def _probe_suspects(self) -> None:
+        for contact in self.table.contacts():
+            if contact.failures:
+                self.probe(contact.peer)
+
     def _check(self, rival: Contact) -> None:
         if rival.peer in self._ctx.links:
             self.table.saw(rival, self._ctx.now.mono)
@@ -152,7 +162,7 @@ class Roster:
             self.probe(rival.peer)
 
     def _probed(self, peer: PeerId, outcome: Outcome) -> None:
-        self._probing.pop(peer, None)
+        del self._probing[peer]
         if not isinstance(outcome, Done):
             self.failed(peer, outcome.failure)
         elif isinstance(outcome.value, Alive):
@@ -160,17 +170,22 @@ class Roster:
         else:
             self._ctx.refuse("kad: wrong answer", peer, f"{type(outcome.value).__name__} to a Probe")
             self.failed(peer, Failure("corrupt", "it answered a Probe with something else"))
+        contact = self.table.get(peer)
+        if contact is None or not contact.failures:
+            # Settled: go on with the next suspect. Otherwise the next tick does, lest dials follow each other.
+            self._probe_suspects()
 
-    def _save(self, contact: Contact, new: bool) -> None:
+    def _save(self, contact: Contact) -> None:
         """Keep a contact in the journal, seldom, and no more than there is room for."""
         now = self._ctx.now.mono
-        last = self._saved.get(contact.peer, float("-inf"))
-        if now - last < self._config.save_seconds and not new:
+        full = len(self._saved) >= self._config.saved_contacts
+        oldest = next(iter(self._saved.values())) if full else float("-inf")
+        if now - self._saved.get(contact.peer, oldest) < self._config.save_seconds:
             return
         self._saved.pop(contact.peer, None)
         self._saved[contact.peer] = now
         self._ctx.save(ContactRecord(contact.peer, contact.addresses, self._ctx.now.wall))
         if len(self._saved) > self._config.saved_contacts:
-            oldest = next(iter(self._saved))
-            del self._saved[oldest]
-            self._ctx.forget(ContactRecord.space, oldest)
+            out = next(iter(self._saved))
+            del self._saved[out]
+            self._ctx.forget(ContactRecord.space, out)

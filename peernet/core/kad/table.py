@@ -96,6 +96,13 @@ class Table(RoutingTable):
         self.remove_contact(contact)
         return contact
 
+    def suspect(self, peer: PeerId) -> Contact | None:
+        """A connection to a peer broke: others are not told of it until it has answered. Returns its contact."""
+        contact = self._known.get(peer)
+        if contact is not None:
+            contact.failures = max(contact.failures, 1)
+        return contact
+
     def remove_contact(self, node: Contact) -> None:
         """Drop a contact; one that waited takes its place."""
         bucket = self.bucket_for(node.long_id)
@@ -104,6 +111,7 @@ class Table(RoutingTable):
             del self._known[node.peer]
         if heir is not None:
             self._known[heir.peer] = heir
+            heir.failures = 1  # It may have died while it waited: a suspect until it answers.
 
     def nearest(
         self, target: DhtKey, count: int, exclude: Container[PeerId] = (), healthy: bool = False
