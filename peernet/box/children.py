@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections import deque
 from pathlib import Path
@@ -151,7 +152,9 @@ class Child:
         limit = self.run.limits.cpu_seconds
         if self._killed_for is not None:
             return Report(*self._killed_for, None, "", b"")
-        if code < 0 and limit is not None and cpu >= limit:
+        # The kernel counts in ticks: at its warning the time reported may still be a little below the limit. A
+        # task that ignores the warning is killed a second later.
+        if limit is not None and (code == -signal.SIGXCPU or (code == -signal.SIGKILL and cpu > limit)):
             return _ended(Status.TIMEOUT, f"the task used {cpu:.1f} s of processor time; {limit:g} s are allowed")
         if code < 0:
             return _ended(Status.EXITED, f"the task's process was ended by {system.signal_name(-code)}")

@@ -46,7 +46,7 @@ class PlainExecutor:
         if not 1 <= slots <= self._config.slots:
             raise BoxError(f"a box has 1 to {self._config.slots} slots, not {slots}")
         box = PlainBox(self._start("peernet.box.zygote"), slots, self._config)
-        trio.lowlevel.spawn_system_task(self._keep, box, partial(box.serve, bundle))
+        self._spawn(box, partial(box.serve, bundle))
         await self._or_close(box, box.opened())
         return box
 
@@ -55,7 +55,7 @@ class PlainExecutor:
     ) -> HostBox:
         """See `Executor.open_host`."""
         host = PlainHost(self._start("peernet.box.host"), on_output, self._config)
-        trio.lowlevel.spawn_system_task(self._keep, host, host.serve)
+        self._spawn(host, host.serve)
         await self._or_close(host, host.open(bundle, overrides))
         return host
 
@@ -74,13 +74,17 @@ class PlainExecutor:
             raise BoxError("the executor is closed")
         return start_process(module, self._folders.make(), self._config)
 
-    async def _keep(self, box: PlainBox | PlainHost, serve: Callable[[], Awaitable[None]]) -> None:
+    def _spawn(self, box: PlainBox | PlainHost, serve: Callable[[], Awaitable[None]]) -> None:
         """Serve a box for as long as it lives."""
         self._boxes.add(box)
-        try:
-            await serve()
-        finally:
-            self._boxes.discard(box)
+
+        async def keep() -> None:
+            try:
+                await serve()
+            finally:
+                self._boxes.discard(box)
+
+        trio.lowlevel.spawn_system_task(keep)
 
     async def _or_close(self, box: PlainBox | PlainHost, opening: Awaitable[None]) -> None:
         """Open a box; leave none behind that does not open, or whose opening is cancelled."""

@@ -39,8 +39,8 @@ class PlainBox:
         self._numbers = itertools.count()
         self._free = trio.Semaphore(slots)
         self._running: dict[int, _Running] = {}
-        # A slot has at most one order and one kill under way, so sending never waits.
-        self._outbox, self._orders = trio.open_memory_channel[Message](2 * slots)
+        # A slot has at most one order, its kill, and a kill that came too late under way, so sending never waits.
+        self._outbox, self._orders = trio.open_memory_channel[Message](3 * slots)
         self._failure: BoxError | None = None
         self._printed = bytearray()
         self._scope = trio.CancelScope()

@@ -96,6 +96,17 @@ async def test_processor_time_is_limited(run: Run) -> None:
     assert outcome.wall_seconds < 20
 
 
+async def test_a_task_that_ignores_the_limit_of_its_processor_time_is_killed(run: Run) -> None:
+    source = """
+    import signal
+    def task(n):
+        signal.signal(signal.SIGXCPU, signal.SIG_IGN)
+        while True: pass
+    """
+    outcome = await run(source, limits=Limits(seconds=30, cpu_seconds=0.5))
+    assert outcome.status == "timeout" and "processor time" in outcome.error
+
+
 async def test_a_memory_bomb_is_stopped(run: Run, values: Values) -> None:
     limits = Limits(memory=64 << 20, seconds=30)
     outcome = await run(
