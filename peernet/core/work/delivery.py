@@ -24,8 +24,7 @@ class Delivery:
         ctx: the core's context.
         bench: what this worker holds.
         again: called with a job whose owner did not answer: try later.
-        settled: called with a job whose owner has taken a batch.
-        unwanted: called with a job whose owner refuses its results.
+        settled: called with a job one of whose batches is done with.
     """
 
     def __init__(
@@ -35,14 +34,12 @@ class Delivery:
         *,
         again: Callable[[Held], None],
         settled: Callable[[Held], None],
-        unwanted: Callable[[Held], None],
     ) -> None:
         self._ctx = ctx
         self._bench = bench
         self._bounds = ctx.config.work
         self._again = again
         self._settled = settled
-        self._unwanted = unwanted
         self._sequence = 0
         self._wake: Timer | None = None
 
@@ -111,24 +108,31 @@ class Delivery:
         held.heard, held.lost_since = now, None
         held.attempts = held.refusals = 0
         held.parked = not held.closing
-        batch = held.outbox.taken()
-        for done in batch:
-            held.leases.pop(done.result.lease, None)
+        batch = self._let_go(held)
         if held.owner != self._ctx.me:
             self._keep_receipt(held, batch, answer.receipts)
         self._settled(held)
 
+    def _let_go(self, held: Held) -> tuple[Finished, ...]:
+        batch = held.outbox.taken()
+        for done in batch:
+            held.leases.pop(done.result.lease, None)
+        return batch
+
     def _not_taken(self, held: Held, outcome: Outcome) -> None:
-        held.outbox.unsent()
+        """Keep the batch for later, unless the owner has refused it for good: it may know none of its leases."""
         if not isinstance(outcome, Failed):
             self._ctx.refuse("results: wrong answer", held.owner, type(outcome.value).__name__)
         if not isinstance(outcome, Failed) or outcome.failure.kind == "refused":
             held.refusals += 1
-            if held.refusals >= self._bounds.worker_refusals:
-                self._unwanted(held)
-                return
         elif held.lost_since is None:
             held.lost_since = self._ctx.now.mono
+        if held.refusals >= self._bounds.worker_refusals:
+            held.refusals = 0
+            self._let_go(held)
+            self._settled(held)
+        else:
+            held.outbox.unsent()
         self._again(held)
 
     def _keep_receipt(self, held: Held, batch: tuple[Finished, ...], envelope: bytes) -> None:

@@ -65,7 +65,7 @@ class Worker:
         self._bench = bench = Bench(self._bounds, slots, max_slices)
         self._boxes = Boxes(ctx, bench, disk=self._disk_refused, give_up=self._give_up)
         self._runner = Runner(ctx, bench, self._boxes, disk=self._disk_refused)
-        self._delivery = Delivery(ctx, bench, again=self._again, settled=self._settled, unwanted=self._unwanted)
+        self._delivery = Delivery(ctx, bench, again=self._again, settled=self._settled)
         self._pulls = Pulls(
             ctx,
             bench,
@@ -106,8 +106,13 @@ class Worker:
         if opened.author != self._ctx.me:
             self._ctx.book.learn(opened.author, offer.addresses)
         known = self._offers.put(opened, offer, self._ctx.now.wall)
-        if known is not None and known.key not in self._bench.held:
+        if known is None:
+            return
+        held = self._bench.held.get(known.key)
+        if held is None:
             self._pulls.consider(known)
+        elif offer.open_slices and held.parked and not held.count and not len(held.outbox):
+            self._pulls.pull(held)  # slices wait and none came: the owner may not know how much is wanted
 
     def on_tombstone(self, author: PeerId, job: JobId) -> None:
         """The author says that its job is over. It counts for jobs of that author only."""
@@ -240,9 +245,6 @@ class Worker:
             self._delivery.send(held)
         elif not held.ended and not held.closing:
             self._pulls.pull(held)
-
-    def _unwanted(self, held: Held) -> None:
-        self._give_up(held, "its owner refuses the results")
 
     def _give_up(self, held: Held, why: str) -> None:
         """The job can't be served here. Its leases return to its owner when they are late."""

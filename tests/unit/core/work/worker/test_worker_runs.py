@@ -403,3 +403,14 @@ def test_a_refusal_after_a_parked_pull_keeps_what_runs(scene, owner):
     assert scene.worker.view().running == 1
     scene.wait(3.1)
     assert len(scene.calls(Pull)) == 1
+
+
+def test_an_offer_of_a_job_for_which_nothing_came_renews_the_pull(scene, owner):
+    owner.open_box()
+    owner.offer()
+    (call,) = scene.calls(Pull)
+    assert call.body.manifest_known and call.body.want == 4
+    scene.done(call, Parked(b""))
+    owner.grant(1)
+    owner.offer()
+    assert scene.calls(Pull) == []
