@@ -213,9 +213,16 @@ async def open_node(
             if on_note is not None:
                 node.on_note = on_note
             async with trio.open_nursery() as nursery:
-                await nursery.start(node.run)
+                services = trio.CancelScope()
+                await nursery.start(_run_in, services, node)
+                services.shield = True  # leaving needs the driver also when everything is being cancelled
                 try:
                     yield node
                 finally:
                     await node.leave()
-                    nursery.cancel_scope.cancel()
+                    services.cancel()
+
+
+async def _run_in(scope: trio.CancelScope, node: Node, *, task_status: trio.TaskStatus[None]) -> None:
+    with scope:
+        await node.run(task_status=task_status)

@@ -111,7 +111,7 @@ class Gossip:
 
     def _on_rumour(self, peer: PeerId, body: Body) -> None:
         assert isinstance(body, Rumour)
-        if peer not in self.neighbourhood:
+        if not self.neighbourhood.expects(peer):
             self._ctx.refuse("rumour: not a neighbour", peer, "")
             return
         if body.hops >= body.reach:

@@ -54,6 +54,11 @@ class Neighbourhood:
     def __contains__(self, peer: PeerId) -> bool:
         return peer in self._members
 
+    def expects(self, peer: PeerId) -> bool:
+        """Whether rumours of this peer are welcome: a neighbour, or one whose word to our asking is on its way (it
+        may tell its news before the answer is here)."""
+        return peer in self._members or peer in self._asking
+
     def members(self) -> list[PeerId]:
         """Return the neighbours, the oldest first."""
         return list(self._members)
