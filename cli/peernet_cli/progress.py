@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LINE_SECONDS = 3.0
 """The least time between two plain lines: a log should tell a story, not each slice."""
 
-FIRST_SECONDS = 1.0
+FIRST_SECONDS = 2.0
 """No line before this: short jobs need none, and at first every job waits for peers."""
 
 TICK_SECONDS = 0.1
@@ -145,4 +145,4 @@ def _bar(terminal: Terminal) -> Iterator[tuple[Show, Callable[[str], None]]]:
                 task, total=row.slices, completed=row.accepted, description=visible(progress_line(row))
             )
 
-        yield show, lambda text: console.print(Text(text), end="")
+        yield show, lambda text: console.print(Text(text))

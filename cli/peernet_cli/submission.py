@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,19 @@ from peernet.project import collect, make_options
 from peernet.runtime.machine import usable_cores
 from peernet.storage.home import Home
 from peernet.wire.control import JobRow, Submit
-from peernet_cli.outcome import check_output, inline_json, save, summary
+from peernet_cli.outcome import Encoded, check_output, inline_json, save, summary
+from peernet_cli.preflight import look
 from peernet_cli.progress import follow
 from peernet_cli.source import Jobs
 from peernet_cli.stats import counted, failure_of, stats_of
 from peernet_cli.terminal import Terminal
+
+GLANCE_SECONDS = 2.0
+"""How long to look at a project before a local swarm is started for it. If one that takes longer to load is broken,
+the swarm will tell."""
+
+LOOK_SECONDS = 30.0
+"""How long to look at a project that can't be run: long enough to load it, and somebody waits for the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,14 @@ def run(terminal: Terminal, choices: Choices) -> None:
     request = prepare(choices)
     home = open_home()
     running = ControlClient(home.control_socket).running()
-    _check_peer(terminal, choices, home, running)
+    if not running and (choices.no_local or choices.detach):
+        _refuse_or_finish(terminal, choices, request, home)
+        return
+    if not running or choices.local is not None:
+        look(request, home, GLANCE_SECONDS)
+    if not running and choices.local is None:
+        workers = counted(usable_cores(), "worker")
+        terminal.note(f"no peer is running here: starting a local swarm of {workers}")
     with _terminated_as_interrupted(), _submitted(terminal, choices, request, home) as job:
         if terminal.json:
             terminal.emit({"event": "submitted", "job": job.id})
@@ -66,7 +81,8 @@ def run(terminal: Terminal, choices: Choices) -> None:
         if terminal.json and row.state != "done":
             terminal.emit({"event": row.state} | failure_of(row))
         raise_for_end(row)
-        hand_out(terminal, Jobs(home), row, choices.output)
+        jobs = Jobs(home)
+        hand_out(terminal, row, lambda: jobs.values(row), choices.output)
 
 
 def prepare(choices: Choices) -> Submit:
@@ -119,19 +135,21 @@ def split_target(text: str) -> tuple[Path, str | None]:
     return Path(path), name
 
 
-def hand_out(terminal: Terminal, jobs: Jobs, row: JobRow, output: Path | None) -> None:
+def hand_out(terminal: Terminal, row: JobRow, values: Callable[[], Encoded], output: Path | None) -> None:
     """Write the results of a job that is done where they were asked for, and a summary.
+
+    values: gives the encoded results anew each time; they are never held as a whole.
 
     Raises:
         StorageError: the disk refused.
     """
-    folder = None if output is None else save(row, jobs.values(row), output)
+    folder = None if output is None else save(row, values(), output)
     if terminal.json:
-        value = inline_json(row, jobs.values(row))
+        value = inline_json(row, values())
         record = {"event": "done", "output": None if folder is None else str(folder)} | stats_of(row)
         terminal.emit(record, {} if value is None else {"value": value})
         return
-    lines = summary(row, jobs.values(row))
+    lines = summary(row, values())
     terminal.line(lines[0])
     if folder is not None:
         terminal.line(f"results: {folder}")
@@ -139,18 +157,16 @@ def hand_out(terminal: Terminal, jobs: Jobs, row: JobRow, output: Path | None) -
         terminal.note(lines[1])
 
 
-def _check_peer(terminal: Terminal, choices: Choices, home: Home, running: bool) -> None:
-    if running:
-        return
-    if choices.detach:
-        raise NoPeerRunningError("no peer is running here that could keep the job; start one with `peernet join`")
-    if choices.no_local:
-        raise NoPeerRunningError(
-            f"no peer is running in {home.root}; start one with `peernet join`, or leave out --no-local"
-        )
-    if choices.local is None:
-        workers = counted(usable_cores(), "worker")
-        terminal.note(f"no peer is running here: starting a local swarm of {workers}")
+def _refuse_or_finish(terminal: Terminal, choices: Choices, request: Submit, home: Home) -> None:
+    """No peer runs and none may be started: a broken project is told as such, an empty one has its result."""
+    seen = look(request, home, LOOK_SECONDS)
+    for line in seen.printed:
+        terminal.printed(line)
+    if seen.finished is None:
+        remedy = "start one with `peernet join`" + (", or leave out --no-local" if choices.no_local else "")
+        raise NoPeerRunningError(f"no peer is running in {home.root}; {remedy}")
+    row, encoded = seen.finished
+    hand_out(terminal, row, lambda: encoded, choices.output)
 
 
 @contextmanager

@@ -65,8 +65,8 @@ class Terminal:
         self.stderr.flush()
 
     def printed(self, text: str) -> None:
-        """Pass on what the user's own project printed, as it is."""
-        self.stderr.write(text)
+        """Pass on a line that the user's own project printed, as it is."""
+        self.stderr.write(text if text.endswith("\n") else text + "\n")
         self.stderr.flush()
 
     def error(self, error: PeernetError) -> None:
@@ -81,7 +81,7 @@ class Terminal:
         if self.verbose:
             self.note("".join(traceback.format_exception(error)).rstrip())
         self.note(f"error: {message}")
-        if error.traceback:
+        if error.traceback and not _is_ours(error.traceback):
             self.note(error.traceback.rstrip())
 
     def table(
@@ -111,6 +111,11 @@ class Terminal:
         for row in rows:
             table.add_row(*(Text(visible(cell)) for cell in row))
         Console(file=self.stdout, highlight=False).print(table)
+
+
+def _is_ours(trace: str) -> bool:
+    """Return whether the user's code only ran into an error of peernet's, whose message has been told."""
+    return trace.rstrip().rpartition("\n")[2].startswith("peernet.errors.")
 
 
 def one_line(text: str) -> str:
