@@ -62,8 +62,7 @@ class Kad:
 
     def restore(self, contacts: Iterable[ContactRecord]) -> None:
         """Take the cached contacts of the journal, before `start`."""
-        records = list(contacts)
-        self._membership.restore(records)
+        self._membership.restore(contacts)
 
     def start(self) -> None:
         """Begin: return to the network if contacts are cached, and look after the table from now on."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -16,7 +15,6 @@ from peernet.core.kad.roster import Roster
 from peernet.core.records import ContactRecord
 from peernet.errors import AddressError
 from peernet.identity.multiaddr import Multiaddr
-from peernet.types import PeerId
 
 Joined = Callable[[Failure | None], None]
 
@@ -41,19 +39,15 @@ class Membership:
         self._roster = roster
         self._finder = finder
         self._arrived = arrived
-        self._cached: OrderedDict[PeerId, Contact] = OrderedDict()
+        self._cached: list[Contact] = []
         self._doors: dict[str, None] = {}
         self._tries = 0
         self._next_try = 0.0
         self._rejoining = False
 
     def restore(self, contacts: Iterable[ContactRecord]) -> None:
-        """Take the contacts of the journal, those seen last first."""
-        latest = sorted(contacts, key=lambda record: (-record.seen, record.peer))[: self._config.saved_contacts]
-        for record in reversed(latest):
-            self._roster.restore(record.peer)
-        for record in latest:
-            self._cached[record.peer] = Contact(record.peer, record.addresses)
+        """Take the contacts of the journal."""
+        self._cached = self._roster.restore(contacts)
 
     def join(self, addresses: Iterable[str], then: Joined) -> None:
         """As `Kad.join`."""
@@ -80,7 +74,9 @@ class Membership:
         doors = Joining(_unasked, open=len(self._doors))
         for address in list(self._doors):
             self._dial(doors, address)
-        if not self._finder.find(place(self._ctx.me)[0], self._rejoined, seeds=self._cached.values()):
+        # Others each time, lest the next try dials the same dead ones again.
+        seeds = self._ctx.random.sample(self._cached, min(len(self._cached), self._config.shortlist // 2))
+        if not self._finder.find(place(self._ctx.me)[0], self._rejoined, seeds=seeds):
             self._rejoining = False
 
     def retry(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from peernet.core.context import Context
 from peernet.core.effects import Note
 from peernet.core.events import Done, Failure, Outcome
@@ -28,13 +30,15 @@ class Roster:
         self._parted: dict[PeerId, None] = {}
         self._saved: dict[PeerId, float] = {}
 
-    def restore(self, peer: PeerId) -> None:
-        """A contact is in the journal."""
-        self._saved[peer] = float("-inf")
-
-    def saved(self) -> int:
-        """How many contacts the journal keeps."""
-        return len(self._saved)
+    def restore(self, records: Iterable[ContactRecord]) -> list[Contact]:
+        """Take the contacts of the journal. Returns those seen last; those too many leave it."""
+        latest = sorted(records, key=lambda record: (-record.seen, record.peer))
+        kept, excess = latest[: self._config.saved_contacts], latest[self._config.saved_contacts :]
+        for record in excess:
+            self._ctx.forget(ContactRecord.space, record.peer)
+        for record in reversed(kept):
+            self._saved[record.peer] = float("-inf")
+        return [Contact(record.peer, record.addresses) for record in kept]
 
     def touched(self, target: DhtKey) -> None:
         """A lookup has gone through the bucket of this id, which so needs no refresh for a while."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kademlia.node import NodeHeap
 
 from peernet.config.kad import KadConfig
@@ -28,6 +30,9 @@ def peers(count: int, seed: int = 0) -> list[PeerId]:
     """Peers in order of their distance to TARGET."""
     made = [PeerId(random.Random((seed << 32) + each).randbytes(32)) for each in range(count)]
     return sorted(made, key=lambda peer: place(peer)[1])
+
+
+CROWD = peers(60, 9)
 
 
 def contacts(*some: PeerId) -> list[Contact]:
@@ -214,6 +219,35 @@ def test_paths_that_share_their_claims_are_disjoint(make: Make) -> None:
                 path.answered(candidate.peer, (), 0.0)
     assert sorted(taken) == sorted(some)
     assert all(len(path.nearest()) == 4 for path in paths)
+
+
+@given(data=st.data(), calls=st.integers(1, 30), k=st.integers(1, 8), hops=st.integers(1, 6))
+def test_whatever_happens_it_ends_within_its_bounds(data: st.DataObject, calls: int, k: int, hops: int) -> None:
+    config = replace(CONFIG, lookup_calls=calls, k=k, lookup_hops=hops, shortlist=3 * k)
+    crowd = CROWD[: data.draw(st.integers(1, len(CROWD)))]
+    lookup = Lookup(TARGET, contacts(*crowd[-3:]), me=ME, config=config, pace=Pace(config))
+    now, under_way, seen, answering = 0.0, [], set(), set()
+    while True:
+        for candidate in lookup.advance(now):
+            assert candidate.peer not in seen
+            seen.add(candidate.peer)
+            under_way.append(candidate.peer)
+        if lookup.done:
+            break
+        assert under_way, "it waits for nothing"
+        now += data.draw(st.sampled_from([0.0, 0.1, 1.0, 10.0]))
+        peer = under_way.pop(data.draw(st.integers(0, len(under_way) - 1)))
+        if data.draw(st.booleans()):
+            lookup.failed(peer)
+        else:
+            answering.add(peer)
+            lookup.answered(peer, wires(*data.draw(st.lists(st.sampled_from(crowd), max_size=25))), now)
+    assert lookup.calls == len(seen) <= calls
+    assert lookup.hops <= hops
+    found = [contact.peer for contact in lookup.nearest()]
+    assert len(found) <= k
+    assert set(found) <= answering
+    assert found == sorted(found, key=lambda peer: place(peer)[1])
 
 
 def test_the_pace_follows_round_trips_within_its_bounds() -> None:

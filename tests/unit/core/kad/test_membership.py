@@ -13,6 +13,7 @@ from peernet.core.effects import Note
 from peernet.core.events import Failure
 from peernet.core.kad.contact import place
 from peernet.core.kad.records import record_key
+from peernet.core.records import ContactRecord
 from peernet.identity.multiaddr import Multiaddr
 from peernet.types import PeerId
 from peernet.wire.kad import FindNode, Nodes, WireContact
@@ -147,6 +148,14 @@ def test_contacts_are_saved_seldom_and_in_bounded_number(make_world: MakeWorld) 
         world.find(node, world.target())
     assert node.effects["Save"] == 10
     assert len(node.saved) == 10
+
+
+def test_more_contacts_than_may_be_kept_leave_the_journal(world: World) -> None:
+    node = world.add(config=replace(KadConfig(), saved_contacts=3))
+    records = [ContactRecord(PeerId(bytes([each]) * 32), (), float(each)) for each in range(8)]
+    node.saved = {record.key(): record for record in records}
+    node.do(lambda: node.kad.restore(iter(records)))
+    assert list(node.saved.values()) == records[5:]
 
 
 def test_more_lookups_than_there_is_room_for_fail_at_once(make_world: MakeWorld) -> None:
