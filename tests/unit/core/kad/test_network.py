@@ -173,25 +173,22 @@ def test_the_owner_renews_its_record_until_it_withdraws_it(make_world: MakeWorld
     assert all(len(node.kad.store) == 0 for node in nodes)
 
 
-def test_records_outlive_their_owner_and_most_holders_by_being_stored_again(make_world: MakeWorld) -> None:
-    config = replace(KadConfig(), republish_seconds=120.0)
-    world = make_world(seed=11, config=config)
-    nodes = world.grow(60)
-    owners = nodes[:10]
-    keys = [put(world, owner, b"of %d" % index, lifetime=80_000.0) for index, owner in enumerate(owners)]
-    for owner in owners:
-        world.kill(owner)
-    for first in range(10, 50, 10):
-        # A quarter of the network leaves and as many newcomers join, four times, with time to store again.
-        survivor = nodes[59]
-        for node in nodes[first : first + 10]:
+def test_records_outlive_their_owner_and_every_first_holder_by_being_stored_again(make_world: MakeWorld) -> None:
+    world = make_world(seed=11, config=replace(KadConfig(), republish_seconds=120.0))
+    nodes = world.grow(40)
+    keys = [put(world, owner, b"of %d" % index, lifetime=80_000.0) for index, owner in enumerate(nodes[:5])]
+    first = list(nodes)
+    for begin in range(0, len(first), 8):
+        # A fifth of the peers leaves at once and newcomers take their places, until nobody of the first is left.
+        for node in first[begin : begin + 8]:
             world.kill(node)
+        for _ in range(8):
             newcomer = world.add()
-            assert world.join(newcomer, [survivor.address]) is None
+            assert world.join(newcomer, [nodes[-1].address]) is None
+            nodes.append(newcomer)
         world.run(200)
-    reader = world.add()
-    assert world.join(reader, [nodes[59].address]) is None
-    assert [get(world, reader, key) for key in keys] == [[b"of %d" % index] for index in range(10)]
+    assert all(node.state == "down" for node in first)
+    assert [get(world, nodes[-1], key) for key in keys] == [[b"of %d" % index] for index in range(5)]
     world.check()
 
 
