@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from peernet.api.client import ControlClient
 from peernet.api.home import open_home
@@ -26,7 +28,7 @@ from peernet_cli.stats import counted, failure_of, stats_of
 from peernet_cli.terminal import Terminal
 
 GLANCE_SECONDS = 2.0
-"""How long to look at a project before a local swarm is started for it. If one that takes longer to load is broken,
+"""How long to look at a project before a local swarm is started for it. If one takes longer to load and is broken,
 the swarm will tell."""
 
 LOOK_SECONDS = 30.0
@@ -68,7 +70,7 @@ def run(terminal: Terminal, choices: Choices) -> None:
     if not running and choices.local is None:
         workers = counted(usable_cores(), "worker")
         terminal.note(f"no peer is running here: starting a local swarm of {workers}")
-    with _terminated_as_interrupted(), _submitted(terminal, choices, request, home) as job:
+    with _interruptible(), _submitted(terminal, choices, request, home) as job:
         if terminal.json:
             terminal.emit({"event": "submitted", "job": job.id})
         elif choices.detach:
@@ -181,6 +183,8 @@ def _submitted(terminal: Terminal, choices: Choices, request: Submit, home: Home
 
 
 def _stop(terminal: Terminal, job: Job) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
     terminal.note("stopping the job; Ctrl-C again leaves at once")
     try:
         job.stop()
@@ -188,14 +192,25 @@ def _stop(terminal: Terminal, job: Job) -> None:
         terminal.note(f"the job could not be asked to stop: {error}")
 
 
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """Leave at once. A local swarm ends by itself when the pipes to it close."""
+    os._exit(JobStoppedError.exit_code)
+
+
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """While this lasts, SIGTERM and SIGHUP are treated as Ctrl-C: the job stops and its swarm ends."""
+def _interruptible() -> Iterator[None]:
+    """While this lasts, SIGTERM and a closed terminal are as Ctrl-C: the job stops and its swarm ends.
+
+    Ctrl-C itself is taken even where a shell script started this in the background, with SIGINT ignored.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
