@@ -42,7 +42,7 @@ class _Dial:
         self.done = trio.Event()
         self.error: PeernetError | None = None
         self.answered: PeerId | None = None
-        self.connecting = trio.CancelScope()
+        self.connecting: trio.CancelScope | None = None
         self._limit = config.dial_addresses
         self._seen: set[Multiaddr] = set()
 
@@ -89,6 +89,10 @@ class Dialer:
         """Dials run in this nursery."""
         self._nursery = nursery
 
+    def stop(self) -> None:
+        """Begin no dial any more."""
+        self._nursery = None
+
     async def dial(self, address: Multiaddr) -> PeerId:
         """See `Pool.dial`."""
         if address.peer is not None and self._linked(address.peer) is not None:
@@ -129,7 +133,8 @@ class Dialer:
             while dial.notices:
                 connection.notify(dial.notices.popleft())
             dial.finish(connection.peer, None)
-            dial.connecting.cancel()  # Past that, the other side may use the connection already.
+            if dial.connecting is not None:
+                dial.connecting.cancel()
 
     def _reach(self, peer: PeerId, addresses: tuple[str, ...]) -> _Dial:
         """The dial to a peer that is not connected, with these addresses added to it."""
@@ -212,8 +217,11 @@ class Dialer:
     async def _connect(self, dial: _Dial, address: Multiaddr) -> tuple[trio.abc.Stream, str]:
         """A stream to an address. Given up when it takes too long, or when the peer has connected
         meanwhile."""
-        with trio.move_on_after(self._config.dial_seconds), dial.connecting:
-            return await self._transport.dial(address.host, address.port)
+        try:
+            with trio.move_on_after(self._config.dial_seconds) as dial.connecting:
+                return await self._transport.dial(address.host, address.port)
+        finally:
+            dial.connecting = None  # From here on the other side may use the connection: it must not be cut.
         raise UnreachableError(f"nobody answers at {address} within {self._config.dial_seconds:g} s")
 
 

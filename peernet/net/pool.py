@@ -89,12 +89,14 @@ class Pool:
                 await self._door.run(self._listener)
         finally:
             self._nursery = None
+            self._dialer.stop()
             with trio.CancelScope(shield=True):
                 await self._listener.aclose()
 
     async def aclose(self) -> None:
         """Say goodbye to all peers, wait until they have heard it, at most `goodbye_seconds`, and end
         `run`."""
+        self._dialer.stop()
         if self._listener is not None:
             await self._listener.aclose()
         connections = self._links.all()
