@@ -1,33 +1,53 @@
-"""Bounds and defaults, each with its reason. Passed as an argument; nothing here is read from a global."""
+"""Bounds and defaults, each with its reason. Passed as an argument; nothing here is read from a global.
+
+The parts load on first use (PEP 562): a box needs two of them, and every dataclass costs its start a few
+milliseconds.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from peernet.config.box import BoxConfig
-from peernet.config.gossip import GossipConfig
-from peernet.config.kad import KadConfig
-from peernet.config.net import NetConfig
-from peernet.config.storage import StorageConfig
-from peernet.config.work import WorkConfig
+if TYPE_CHECKING:
+    from peernet.config.box import BoxConfig
+    from peernet.config.gossip import GossipConfig
+    from peernet.config.kad import KadConfig
+    from peernet.config.net import NetConfig
+    from peernet.config.storage import StorageConfig
+    from peernet.config.whole import Config
+    from peernet.config.work import WorkConfig
 
-__all__ = ["BoxConfig", "Config", "GossipConfig", "KadConfig", "NetConfig", "StorageConfig", "WorkConfig"]
+_HOMES = {
+    "BoxConfig": "box",
+    "Config": "whole",
+    "GossipConfig": "gossip",
+    "KadConfig": "kad",
+    "NetConfig": "net",
+    "StorageConfig": "storage",
+    "WorkConfig": "work",
+}
+
+__all__ = [
+    "INLINE_LIMIT",
+    "BoxConfig",
+    "Config",
+    "GossipConfig",
+    "KadConfig",
+    "NetConfig",
+    "StorageConfig",
+    "WorkConfig",
+]
 
 INLINE_LIMIT = 48 * 1024
 """Payloads up to this many bytes travel inside messages: one fits a Noise record of 65,535 with room for
 its neighbours. Larger ones are blobs, pulled by the receiver."""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
-    """All bounds of one peer, a part for each concern."""
-
-    address_book: int = 4096
-    """Peers whose addresses are remembered: the routing table, the neighbourhood and owners of known offers."""
-
-    kad: KadConfig = field(default_factory=KadConfig)
-    gossip: GossipConfig = field(default_factory=GossipConfig)
-    work: WorkConfig = field(default_factory=WorkConfig)
-    net: NetConfig = field(default_factory=NetConfig)
-    box: BoxConfig = field(default_factory=BoxConfig)
-    storage: StorageConfig = field(default_factory=StorageConfig)
+def __getattr__(name: str) -> object:
+    """Load a part from the module that owns it."""
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module 'peernet.config' has no attribute {name!r}") from None
+    return getattr(import_module(f"peernet.config.{home}"), name)
