@@ -185,6 +185,8 @@ class _Decoder:
     def _items(self, count: int, start: int, depth: int) -> list[object]:
         self.room_for(count)
         if count >= _RUN_MIN:
+            if start == 0 and _RUN_TO_END.match(self.data, self.pos):
+                return self._last_run(count)
             run = _run_of(count).match(self.data, self.pos)
             if run is not None:
                 return self._run(start, run.end())
@@ -197,6 +199,20 @@ class _Decoder:
         except cbor2.CBORDecodeError:
             self.refuse("a text is not UTF-8")
         self.pos = end
+        return items
+
+    def _last_run(self, count: int) -> list[object]:
+        """The outermost list, of nothing but scalars: as many as it says?
+
+        One expression serves all lengths, where `_run_of` has to be compiled for each: that costs a fresh process
+        a millisecond. cbor2 passes over bytes after a list of known length, so it is given one without."""
+        try:
+            items: list[object] = cbor2.loads(b"\x9f" + self.data[self.pos :] + b"\xff")
+        except cbor2.CBORDecodeError:
+            self.refuse("a text is not UTF-8")
+        if len(items) != count:
+            self.refuse(f"{len(items)} items where a list says that there are {count}")
+        self.pos = len(self.data)
         return items
 
     def _mapping(self, count: int, depth: int) -> dict[object, object]:
@@ -256,3 +272,6 @@ _SCALAR = (
 @functools.lru_cache(maxsize=64)
 def _run_of(count: int) -> re.Pattern[bytes]:
     return re.compile(rb"(?s:%b){%d}+" % (_SCALAR, count))
+
+
+_RUN_TO_END = re.compile(rb"(?s:%b)*+\Z" % _SCALAR)
