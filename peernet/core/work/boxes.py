@@ -2,7 +2,7 @@
 
 A box may end by itself (a slice that exhausts the machine, a killed zygote). It is opened once more; when it fails
 again before any slice was done, the job is given up here. No result is sent then: a failure of this machine is not
-one of the user's code, and the leases go elsewhere once they are late.
+one of the user's code, and leases that it has go elsewhere once they are late.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Credits work like this. `want`, in a pull or with results, replaces what the owner knew: so many more slices may
 come. A worker wants the slots that are its owner's fair share, and so many slices behind each of them that the
-next is here when one ends: round trip against run time. What was granted beyond anything asked for is refused.
+next is here when one ends: round trip against run time. It wants none before its box is open, so that no slice
+waits at a machine that can't run it. What was granted beyond anything asked for is refused.
 """
 
 from __future__ import annotations
@@ -187,13 +188,14 @@ class Bench:
 
     def want(self, held: Held) -> int:
         """Return how many more slices of this job are wanted now."""
-        if self.paused or held.closing or held.outbox.full:
+        if self.paused or held.closing or held.outbox.full or held.box is not Box.OPEN:
             return 0
         target = self._share(held) * (1 + held.pace.extra(self.bounds))
         want = min(target - held.count, MOST_WANTED)
         room = self.room()
         if room is not None:
-            want = min(want, room - sum(other.told for other in self.held.values() if other is not held))
+            # What was asked for before may still come, also for this job: messages cross.
+            want = min(want, room - sum(other.allowance for other in self.held.values()))
         return max(0, want)
 
     def _share(self, held: Held) -> int:

@@ -111,7 +111,7 @@ class Worker:
         held = self._bench.held.get(known.key)
         if held is None:
             self._pulls.consider(known)
-        elif offer.open_slices and held.parked and not held.count and not len(held.outbox):
+        elif held.parked and offer.open_slices and not len(held.leases) and self._bench.want(held):
             self._pulls.pull(held)  # slices wait and none came: the owner may not know how much is wanted
 
     def on_tombstone(self, author: PeerId, job: JobId) -> None:
@@ -180,7 +180,6 @@ class Worker:
             self._ctx.refuse("grant: more than was asked for", peer, f"{len(fresh)} instead of {len(accepted)}")
         held.granted(len(accepted))
         leases = [lease for lease in (self._lease(peer, grant) for grant in accepted) if lease is not None]
-        # A second grant may cross a message that lowers the want; only a limit in all makes that matter.
         self._runner.take(held, leases[: self._bench.room()])
 
     def _lease(self, peer: PeerId, grant: LeaseGrant) -> Lease | None:

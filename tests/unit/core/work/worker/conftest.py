@@ -219,13 +219,17 @@ class ScriptedOwner:
         return call.body
 
     def open_box(self):
-        """Offer, be pulled, and let the worker open its box; returns the pull."""
-        pull = self.park()
+        """Offer, be pulled, let the worker open its box; returns the pull that then asks for slices."""
+        assert self.park().want == 0
         for fetch in self.scene.take(Fetch, digest=self.bundle):
             self.scene.done(fetch)
         (box,) = self.scene.take(OpenBox, job=self.job)
         self.scene.done(box)
-        return pull
+        (call,) = self.scene.calls(Pull, self.peer) or (None,)
+        if call is None:
+            return None
+        self.scene.done(call, Parked(b""))
+        return call.body
 
     def lease(self, number, *, data=None, blob=False, size=None):
         data = f"input {number}".encode() if data is None else data

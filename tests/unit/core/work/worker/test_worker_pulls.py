@@ -16,7 +16,7 @@ def test_a_pull_follows_an_offer_after_jitter_with_a_valid_advert(scene, owner):
     call = owner.pulled()
     assert call.body.job == owner.job
     assert call.addresses == ("/ip4/192.0.2.1/tcp/4001",)
-    assert call.body.want == 4  # two slots, and one slice behind each
+    assert call.body.want == 0  # none before the box is open
     assert not call.body.manifest_known
     assert owner.open(call.body.advert, ADVERT).author == scene.ctx.me
 
