@@ -47,7 +47,7 @@ class Lease:
 
     seconds: how long it may run. due: monotonic time from which it is late. granted: wall time; since: the same
     on the monotonic clock. trusted: the peer was trusted when it was granted. claim: the signed result whose bytes
-    are still being pulled.
+    are still being pulled. restored: it was given before a restart, and may never have arrived.
     """
 
     id: LeaseId
@@ -61,6 +61,7 @@ class Lease:
     since: float
     state: LeaseState = "sent"
     claim: SliceResult | None = None
+    restored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

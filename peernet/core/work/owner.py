@@ -249,6 +249,7 @@ class Owner:
                 self._ctx.refuse("started: another peer's lease", peer, "")
             elif lease.state == "sent":
                 job.leases.advance(lease, "started")
+                lease.restored = False
                 lease.due = self._ctx.now.mono + lease.seconds + self._ctx.config.work.late_margin
                 job.changed()
         return None

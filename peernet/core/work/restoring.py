@@ -149,6 +149,7 @@ def _lease_of(job: Job, record: LeaseRecord) -> Lease:
         granted=record.granted,
         since=now.mono - max(0.0, now.wall - record.granted),
         state=record.state,
+        restored=True,
     )
 
 

@@ -61,7 +61,8 @@ class Watch:
         job.changed()
 
     def _mark_late(self) -> None:
-        """Let the slices of overdue leases go elsewhere. A decided slice's lease is forgotten instead."""
+        """Let the slices of overdue leases go elsewhere. A decided slice's lease is forgotten instead, and one that
+        may have died with this peer's last run is lost: its worker must not be held back by it."""
         job, now = self._job, self._job.ctx.now.mono
         overdue = [
             lease
@@ -69,6 +70,9 @@ class Watch:
             if lease.state in LIVE and lease.claim is None and lease.due <= now
         ]
         for lease in overdue:
+            if lease.restored:
+                job.lose(lease, blame=False)
+                continue
             job.leases.advance(lease, "overdue")
             entry = job.slices.undecided.get(lease.index)
             if entry is None:
@@ -103,6 +107,8 @@ class Watch:
             return self._too_few(needed, len(peers))
         if begins or job.leases.live or job.hosting.busy or job.intake.busy:
             return ""
+        if not peers:
+            return self._too_few(needed, 0)
         waiting = [slices.undecided[index] for index in slices.partial]
         if any(entry.may_lease(peer) for entry in waiting for peer in peers):
             return ""
