@@ -120,7 +120,7 @@ class Hand:
     desk: Desk
     peer: PeerId
     host: str = "10.0.0.1"
-    instance: Instance = Instance(b"i" * 16)
+    instance: Instance = field(default_factory=lambda: Instance(b"i" * 16))
     python: str = "3.11"
     held: dict[LeaseId, bytes] = field(default_factory=dict)
     seconds: dict[LeaseId, float] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Workers that vanish, are late or idle, and jobs that are short of workers: a stated reason, and never for ever."""
+"""Workers that vanish, are late or idle, and jobs short of workers: a stated reason, and never for ever."""
 
 from __future__ import annotations
 

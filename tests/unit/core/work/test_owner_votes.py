@@ -37,7 +37,7 @@ def test_two_untrusted_peers_that_agree_are_believed(three):
 
 
 def test_a_slice_goes_to_no_more_peers_than_the_quorum_at_first(three):
-    desk, hands = three
+    _, hands = three
     for hand in hands:
         hand.pull()
     assert sorted(len(hand.held) for hand in hands) == [0, 1, 1]
