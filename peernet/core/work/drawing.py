@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _PROBES = 32
 """Half-done slices looked at for one that a peer may have, while there are new ones to fall back on."""
 
+_CHOICES = 4
+"""Slices of one's own network looked at before one of them is taken: in one network all of them are."""
+
 _MISSES = 64
 """Peers in a row that nothing is found for before a draw ends; the next one starts with others."""
 
@@ -86,6 +89,7 @@ class Drawing:
         slices = self._job.slices
         look = slices.partial.rotated(self._job.crew.draws) if len(slices.partial) else iter(())
         second = None
+        near = 0
         for index in islice(look, _PROBES if len(slices.fresh) else None):
             entry = slices.undecided[index]
             if not entry.may_lease(peer):
@@ -94,6 +98,9 @@ class Drawing:
                 return entry
             if second is None and not self._elsewhere(entry, peer):
                 second = entry
+            near += 1
+            if second is not None and near >= _CHOICES:
+                break
         return second
 
     def _near(self, entry: Slice, peer: PeerId) -> bool:

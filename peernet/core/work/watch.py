@@ -61,8 +61,8 @@ class Watch:
         job.changed()
 
     def _mark_late(self) -> None:
-        """Let the slices of overdue leases go elsewhere. A decided slice's lease is forgotten instead, and one that
-        may have died with this peer's last run is lost: its worker must not be held back by it."""
+        """Let the slices of overdue leases go elsewhere. A decided slice's lease is forgotten instead, and one
+        that may have died with this peer's last run is lost: its worker must not be held back by it."""
         job, now = self._job, self._job.ctx.now.mono
         overdue = [
             lease
