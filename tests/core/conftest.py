@@ -154,7 +154,7 @@ class World:
     def submit(
         self, machine: Machine, task: Task, trusted: tuple[PeerId, ...] = (), patience: float = 10.0
     ) -> int:
-        digest = Digest(hashlib.sha256(repr(id(task)).encode()).digest())
+        digest = Digest(hashlib.sha256(b"task %d" % len(self.tasks)).digest())
         self.tasks[digest] = task
         machine.blobs[digest] = digest
         submission = ev.Submission(digest, digest, 32, "", trusted=trusted, patience=patience)

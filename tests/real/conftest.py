@@ -20,7 +20,7 @@ from peernet.storage.home import Home
 from peernet.storage.journal import Journal
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "peernet_cli.main"]
+COMMAND = [str(Path(sys.executable).with_name("peernet"))]
 PATIENCE = 120.0
 """Seconds after which a test is hung. The machine may be loaded; nothing is measured here."""
 
