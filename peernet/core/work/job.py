@@ -62,6 +62,7 @@ class Job:
         self.leaving = False
         self.started = ctx.now.mono
         self._trusted = dict.fromkeys(record.trusted)
+        self._restored = not opened
         self._before = 0
         self._changed = True
         self._noted: Now | None = None
@@ -71,7 +72,7 @@ class Job:
         self._before = self.slices.accepted_calls
         self.hosting.start()
         self.intake.pump()
-        self.watch.start()
+        self.watch.start(restored=self._restored)
         self.changed()
 
     def changed(self) -> None:

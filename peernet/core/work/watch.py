@@ -20,9 +20,13 @@ class Watch:
         self._job = job
         self._timer: Timer | None = None
         self._short_since: float | None = None
+        self._returning = 0.0
 
-    def start(self) -> None:
-        """Look at once, and from then on at every beat. The first look makes the first offer."""
+    def start(self, *, restored: bool) -> None:
+        """Look at once, and from then on at every beat. The first look makes the first offer. After a restart
+        patience begins when the workers of before have had the time to find this peer again."""
+        if restored:
+            self._returning = self._job.ctx.now.mono + self._job.ctx.config.work.worker_retry_longest
         self._beat()
 
     def stop(self) -> None:
@@ -90,7 +94,7 @@ class Watch:
         if self._short_since is None:
             self._short_since = now
         widest = job.offering.widest_since
-        if widest is not None and now - max(widest, self._short_since) >= job.record.patience:
+        if widest is not None and now - max(widest, self._short_since, self._returning) >= job.record.patience:
             job.fail("too-few", short)
 
     def _shortage(self) -> str:

@@ -237,3 +237,18 @@ def test_the_host_is_known_by_its_own_key(make_desk):
     assert desk.owner.job_of_host(host) == desk.job
     opens = [effect for effect in desk.seen if isinstance(effect, e.OpenHost)]
     assert [effect.job for effect in opens] == [host]
+
+
+def test_the_same_seed_gives_the_same_effects(make_desk, make_host):
+    def effects():
+        desk = make_desk(make_host(calls=40, reduces=True), seed=7)
+        desk.submit()
+        hands = [desk.hand(name) for name in ("me", "alice", "bob", "carol")]
+        for hand in hands:
+            hand.pull(want=3)
+        while desk.view.state == "running":
+            for hand in hands:
+                hand.work(want=3)
+        return desk.seen
+
+    assert effects() == effects()

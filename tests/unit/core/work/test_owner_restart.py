@@ -64,6 +64,18 @@ def test_leases_of_before_go_elsewhere_after_a_grace(make_desk, make_host):
     assert len(carol.held) == 4
 
 
+def test_workers_of_before_have_time_to_come_back(make_desk, make_host):
+    desk = make_desk(make_host(calls=4))
+    bob = desk.hand("bob")
+    desk.submit(trusted=(bob.peer,), patience=5.0)
+    bob.pull(want=4)
+    desk.restart()
+    desk.wait(34)
+    assert desk.view.state == "running"
+    desk.wait(2)
+    assert desk.view.reason_kind == "too-few"
+
+
 def test_votes_survive(make_desk, make_host):
     desk = make_desk(make_host(calls=1))
     alice, bob, carol = (desk.hand(name) for name in ("alice", "bob", "carol"))
