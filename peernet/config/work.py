@@ -164,6 +164,13 @@ class WorkConfig:
     worker_pull_jitter: float = 0.25
     """Seconds within which workers spread their pulls after an offer, so that they do not hit an owner at once."""
 
+    worker_pull_crowd: int = 64
+    """Known slots from which the whole jitter is needed; in a smaller network it shrinks in proportion."""
+
+    worker_pull_surplus: int = 16
+    """Pulls beyond the open slices that workers aim at together: a parked pull costs an owner little, and a small
+    network must not leave a slice lying because chance said no to all."""
+
     worker_pull_floor: float = 0.1
     """The least probability of a pull: adverts known may overstate the capacity that is really there."""
 

@@ -79,10 +79,10 @@ class Disconnect:
 class Hold:
     """Keep the connection to this peer when others are closed for want of room (`on`), or no longer.
 
-    why: who wants it ("neighbour", "work"); a connection is held while any reason stands."""
+    why: who wants it; a connection is held while any reason stands."""
 
     peer: PeerId
-    why: Literal["neighbour", "work"]
+    why: Literal["neighbour", "owner", "worker"]
     on: bool
 
 

@@ -41,7 +41,7 @@ from peernet.runtime.machine import measure, measure_speed
 from peernet.runtime.network import Network
 from peernet.runtime.options import PeerOptions
 from peernet.runtime.payloads import Payloads
-from peernet.runtime.restore import restore
+from peernet.runtime.restore import pin_results, restore
 from peernet.runtime.service import Service
 from peernet.sandbox import Executor, Findings, PlainExecutor, probe
 from peernet.storage.blobs import BlobStore
@@ -150,6 +150,7 @@ class Node:
             self.port = await nursery.start(self.pool.run, self.options.host, self.options.port)
             self.driver.post(Listening(self.port))
             await nursery.start(serve_control, self.home.control_socket, self.service.serve)
+            pin_results(self.journal, self.blobs.pin)
             first = self.core.start(restore(self.journal, self.options.return_by_itself), system_clock())
             nursery.start_soon(self.driver.run, first)
             nursery.start_soon(self._measure)

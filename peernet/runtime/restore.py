@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from peernet.core.node import Restored
 from peernet.core.records import (
     ContactRecord,
@@ -14,6 +16,7 @@ from peernet.core.records import (
 )
 from peernet.core.work.owner import JobImage
 from peernet.storage.journal import Journal
+from peernet.types import Digest, JobId
 
 
 def restore(journal: Journal, with_contacts: bool) -> Restored:
@@ -26,6 +29,21 @@ def restore(journal: Journal, with_contacts: bool) -> Restored:
         mine=tuple(decode_record(MineRecord, value) for _, value in journal.load(MineRecord.space)),
         jobs=tuple(_image(journal, job) for job in running),
     )
+
+
+def pin_results(journal: Journal, pin: Callable[[Digest, JobId], None]) -> None:
+    """Pin the blobs that results of ended jobs stand for: pins live in memory, results are kept. Running jobs pin
+    theirs when they are restored."""
+    for _, data in journal.load(JobRecord.space):
+        job = decode_record(JobRecord, data)
+        if job.state == "running":
+            continue
+        if job.value is not None and job.value.inline is None:
+            pin(job.value.digest, job.job)
+        for _, outcome in journal.load(OutcomeRecord.space, job.job):
+            value = decode_record(OutcomeRecord, outcome).value
+            if value.inline is None:
+                pin(value.digest, job.job)
 
 
 def _image(journal: Journal, job: JobRecord) -> JobImage:

@@ -219,14 +219,14 @@ class Job:
     def hold(self, peer: PeerId) -> None:
         """Keep the connection to a worker."""
         if peer != self.ctx.me:
-            self.ctx.emit(Hold(peer, "work", True))
+            self.ctx.emit(Hold(peer, "worker", True))
 
     def release(self, *peers: PeerId) -> None:
         """Hold these connections no more, unless another job has a use for them."""
         seated = dict.fromkeys(self.crew.seated())
         for peer in peers:
             if peer not in seated and peer != self.ctx.me:
-                self.ctx.emit(Hold(peer, "work", False))
+                self.ctx.emit(Hold(peer, "worker", False))
 
     def view(self) -> JobView:
         """Return the job as front ends see it."""

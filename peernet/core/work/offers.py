@@ -7,13 +7,9 @@ from dataclasses import dataclass
 
 from peernet.config.work import WorkConfig
 from peernet.core.context import Timer
-from peernet.core.events import MachineMeasured
 from peernet.core.work.held import HeldKey
 from peernet.identity.envelope import Opened
-from peernet.wire.signed import Needs, Offer
-
-TIERS = ("A", "B", "C")
-"""Sandbox tiers, the strongest first."""
+from peernet.wire.signed import Offer
 
 
 @dataclass(slots=True)
@@ -91,22 +87,3 @@ class OfferTable:
             del self._barred[key]
             return False
         return until is not None
-
-
-def lacks(needs: Needs, machine: MachineMeasured) -> str:
-    """Return what this machine lacks for a job, as a text for people, or an empty text."""
-    if not machine.tier:
-        return "a sandbox"
-    if needs.python and needs.python != machine.python:
-        return f"Python {needs.python} (this is {machine.python})"
-    if needs.memory > machine.memory:
-        return f"{needs.memory} bytes of memory (there are {machine.memory})"
-    if needs.tier and not _meets(machine.tier, needs.tier):
-        return f"sandbox tier {needs.tier} (this is {machine.tier})"
-    return ""
-
-
-def _meets(own: str, needed: str) -> bool:
-    if own in TIERS and needed in TIERS:
-        return TIERS.index(own) <= TIERS.index(needed)
-    return own == needed

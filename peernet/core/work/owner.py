@@ -17,10 +17,10 @@ from peernet.core.events import Failure, Submission
 from peernet.core.records import JobRecord
 from peernet.core.work.crew import Crew, Spread
 from peernet.core.work.job import Job, view_of
+from peernet.core.work.needs import lacks
 from peernet.core.work.offering import job_needs
 from peernet.core.work.preparing import Preparation
 from peernet.core.work.restoring import JobImage, pin_result, restore_job
-from peernet.core.work.seats import lacks
 from peernet.core.work.stats import JobView
 from peernet.errors import EnvelopeError, ProtocolError
 from peernet.identity.envelope import open_envelope
@@ -234,7 +234,8 @@ class Owner:
         if opened.author != peer:
             self._ctx.refuse("pull: bad advert", peer, "it is another peer's")
             return "lacks a valid advert"
-        return lacks(job_needs(job.record.needs_python), advert)
+        lack = lacks(job_needs(job.record.needs_python), advert)
+        return f"lacks {lack}" if lack else ""
 
     def _on_started(self, peer: PeerId, body: Body) -> Body | str | None:
         assert isinstance(body, Started)

@@ -16,7 +16,8 @@ from peernet.core.context import Context
 from peernet.core.effects import Note
 from peernet.core.events import Failed, Outcome
 from peernet.core.work.held import Bench, Held
-from peernet.core.work.offers import Known, OfferTable, lacks
+from peernet.core.work.needs import lacks
+from peernet.core.work.offers import Known, OfferTable
 from peernet.core.work.outbox import Outbox
 from peernet.errors import EnvelopeError, ProtocolError
 from peernet.identity.envelope import open_envelope
@@ -76,7 +77,8 @@ class Pulls:
         if owner == self._ctx.me:
             self._first_pull(known)
         else:
-            delay = self._ctx.random.uniform(0, self._bounds.worker_pull_jitter)
+            crowd = min(1.0, self._adverts.capacity() / self._bounds.worker_pull_crowd)
+            delay = self._ctx.random.uniform(0, self._bounds.worker_pull_jitter * crowd)
             known.planned = self._ctx.after(delay, partial(self._first_pull, known))
 
     def serves(self, owner: PeerId) -> bool:
@@ -102,7 +104,8 @@ class Pulls:
             return True
         if not self._bench.free():
             return False
-        return self._ctx.random.random() < max(self._bounds.worker_pull_floor, slices / capacity)
+        share = (slices + self._bounds.worker_pull_surplus) / capacity
+        return self._ctx.random.random() < max(self._bounds.worker_pull_floor, share)
 
     def _first_pull(self, known: Known) -> None:
         known.planned = None

@@ -11,7 +11,6 @@ from peernet.config import WorkConfig
 from peernet.core.work.leases import LeaseTable
 from peernet.core.work.pool import Pool
 from peernet.types import Instance, PeerId
-from peernet.wire.signed import Advert, Needs
 
 
 @dataclass(slots=True, eq=False)
@@ -105,19 +104,6 @@ class SeatTable:
         for why in self.unfit.values():
             counts[why] = counts.get(why, 0) + 1
         return ", ".join(_plural(number, why) for why, number in counts.items())
-
-
-def lacks(needs: Needs, advert: Advert) -> str:
-    """Return what a worker lacks for a job, as in "lacks Python 3.11", or nothing."""
-    if not advert.tier:
-        return "lacks a box to run code in"
-    if needs.python and advert.python != needs.python:
-        return f"lacks Python {needs.python}"
-    if advert.memory < needs.memory:
-        return f"lacks {needs.memory >> 20} MiB of free memory"
-    if needs.tier and advert.tier != needs.tier:
-        return f"lacks a sandbox of tier {needs.tier}"
-    return ""
 
 
 def address_prefix(host: str) -> bytes:

@@ -219,7 +219,7 @@ class Worker:
     def _parked(self, held: Held) -> None:
         if held.owner != self._ctx.me and held.owner not in self._holding:
             self._holding[held.owner] = None
-            self._ctx.emit(Hold(held.owner, "work", True))
+            self._ctx.emit(Hold(held.owner, "owner", True))
         self._boxes.prepare(held)
         self._runner.fetch(held)
 
@@ -273,7 +273,7 @@ class Worker:
             self._ctx.note(Note("work", f"ends a job: {why}", job=held.job, peer=held.owner))
         if held.owner in self._holding and not any(True for _ in self._of(held.owner)):
             del self._holding[held.owner]
-            self._ctx.emit(Hold(held.owner, "work", False))
+            self._ctx.emit(Hold(held.owner, "owner", False))
         self._look = True
         self._adverts.changed()
 

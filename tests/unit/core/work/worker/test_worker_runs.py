@@ -202,7 +202,7 @@ def test_the_end_of_a_job_ends_all_that_is_its(scene, owner):
     assert scene.take(KillSlice) == [KillSlice(run.id) for run in runs]
     assert CloseBox(owner.job) in scene.effects
     assert UnpinBlobs(owner.job) in scene.effects
-    assert Hold(owner.peer, "work", False) in scene.effects
+    assert Hold(owner.peer, "owner", False) in scene.effects
     assert scene.worker.view().jobs == ()
     for run in runs:
         scene.failed(run, "box")
