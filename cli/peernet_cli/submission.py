@@ -21,7 +21,6 @@ from peernet.runtime.machine import usable_cores
 from peernet.storage.home import Home
 from peernet.wire.control import JobRow, Submit
 from peernet_cli.outcome import Encoded, check_output, inline_json, save, summary
-from peernet_cli.preflight import look
 from peernet_cli.progress import follow
 from peernet_cli.source import Jobs
 from peernet_cli.stats import counted, failure_of, stats_of
@@ -66,6 +65,8 @@ def run(terminal: Terminal, choices: Choices) -> None:
         _refuse_or_finish(terminal, choices, request, home)
         return
     if not running or choices.local is not None:
+        from peernet_cli.preflight import look
+
         look(request, home, GLANCE_SECONDS)
     if not running and choices.local is None:
         workers = counted(usable_cores(), "worker")
@@ -161,6 +162,8 @@ def hand_out(terminal: Terminal, row: JobRow, values: Callable[[], Encoded], out
 
 def _refuse_or_finish(terminal: Terminal, choices: Choices, request: Submit, home: Home) -> None:
     """No peer runs and none may be started: a broken project is told as such, an empty one has its result."""
+    from peernet_cli.preflight import look
+
     seen = look(request, home, LOOK_SECONDS)
     for line in seen.printed:
         terminal.printed(line)
