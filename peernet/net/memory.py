@@ -3,6 +3,7 @@ process."""
 
 from __future__ import annotations
 
+import operator
 from collections import deque
 
 import trio
@@ -73,7 +74,7 @@ class MemoryStream(trio.abc.Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """The next bytes, at most so many; empty at the end of the stream."""
-        if max_bytes is not None and max_bytes < 1:
+        if max_bytes is not None and operator.index(max_bytes) < 1:
             raise ValueError("max_bytes must be 1 or more")
         pipe = self._in
         if pipe.receiving:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import trio
 
@@ -304,7 +306,7 @@ async def test_an_address_that_failed_is_left_alone_for_longer_each_time(world, 
         if alice.pool.counters["dials"] > before:
             dialled_at.append(trio.current_time())
         await trio.sleep(0.25)
-    pauses = [later - earlier for earlier, later in zip(dialled_at, dialled_at[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(dialled_at)]
     assert 0.5 <= pauses[0] <= 1.25
     assert max(pauses) <= 8.25
     assert all(pause >= 4.0 for pause in pauses[3:])
