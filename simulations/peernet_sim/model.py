@@ -150,8 +150,8 @@ class Faults:
 
 @dataclass(frozen=True, slots=True)
 class JobPlan:
-    """A job of the scenario. at: virtual seconds; submitter: a peer's index; seconds: of one slice on the reference
-    core; project: a bundle to run for real instead of the model (a sum over a range)."""
+    """A job of the scenario. at: virtual seconds; submitter: a peer's index; seconds: of one slice on the
+    reference core; project: a bundle to run for real instead of the model (a sum over a range)."""
 
     at: float
     submitter: int
@@ -199,8 +199,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How to run a plan. wire: encode and decode every message; crypto: real signatures; trace_sample: the share of
-    events that the trace file keeps (the digest is over all of them); progress: told virtual seconds now and then."""
+    """How to run a plan. wire: encode and decode every message; crypto: real signatures; trace_sample: the
+    share of events that the trace file keeps (the digest is over all of them); progress: told virtual seconds
+    now and then."""
 
     mode: Literal["scale", "fidelity"] = "scale"
     wire: bool = False
@@ -223,8 +224,8 @@ class Violation:
 
 @dataclass(slots=True)
 class Report:
-    """What a run found: `metrics` is what `metrics.json` holds (see the command's documentation), `series` what the
-    pictures are drawn from: name -> list of (virtual seconds, value) or of values."""
+    """What a run found: `metrics` is what `metrics.json` holds (see the command's documentation), `series` what
+    the pictures are drawn from: name -> list of (virtual seconds, value) or of values."""
 
     metrics: dict[str, Any]
     series: dict[str, list[Any]]
