@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
+from peernet.types import PeerId
+
 Nat = Literal["open", "restricted", "closed"]
 """open: anybody can dial it. restricted: only those it has dialled before. closed: nobody can dial it."""
 
@@ -111,6 +113,22 @@ class World(Protocol):
         """Schedule something of the scenario's own."""
         ...
 
+    def peer_id(self, index: int) -> PeerId:
+        """The key under which a peer runs now (or ran last): what anybody who met it knows."""
+        ...
+
+    def addresses(self, index: int) -> tuple[str, ...]:
+        """The full multiaddrs at which a peer says it can be dialled; none behind a closed NAT."""
+        ...
+
+    def sign(self, index: int, data: bytes) -> bytes:
+        """Sign with a peer's own key. A behaviour asks only for the peer that it is the behaviour of."""
+        ...
+
+    def wall(self, index: int) -> float:
+        """A peer's own wall clock, in seconds since 1970, with its skew."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Happening:
@@ -139,19 +157,34 @@ class Behaviour(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """How a Sybil made its key. victim: the peer near which it wants to be; near: that peer's place in the DHT
+    ("id") or the place of its advert ("advert"); bits: leading bits that it shares with that place, found by
+    trying 2**bits keys (`faults.minting`); host: the IPv4 address of the operator whose machines all look alike
+    from outside, or empty for one of its own."""
+
+    victim: int
+    near: Literal["id", "advert"] = "id"
+    bits: int = 0
+    host: str = ""
+
+
 @dataclass(slots=True)
 class Faults:
-    """All that goes wrong in a scenario, compiled for a topology."""
+    """All that goes wrong in a scenario, compiled for a topology. minted: peers whose keys were made on purpose."""
 
     rules: list[Rule] = field(default_factory=list)
     happenings: list[Happening] = field(default_factory=list)
     behaviours: dict[int, Behaviour] = field(default_factory=dict)
+    minted: dict[int, Minted] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class JobPlan:
     """A job of the scenario. at: virtual seconds; submitter: a peer's index; seconds: of one slice on the
-    reference core; project: a bundle to run for real instead of the model (a sum over a range)."""
+    reference core; project: a bundle to run for real instead of the model (a sum over a range); calls and slice_size
+    are 0 then, and the project decides."""
 
     at: float
     submitter: int

@@ -1,0 +1,1 @@
+"""All that can go wrong: rules of the network, happenings in the lives of peers, and hostile peers."""
