@@ -82,14 +82,21 @@ class Commands(click.Group):
         except BrokenPipeError:
             return _BROKEN_PIPE
         except OSError as error:
-            terminal.error(PeernetError(f"{error.filename or 'the system'}: {error.strerror or error}"))
-            return PeernetError.exit_code
+            what = f"{error.filename}" if error.filename else "the output can't be written"
+            return _tell_os_error(terminal, PeernetError(f"{what}: {error.strerror or error}"))
         except Exception as error:  # noqa: BLE001 - the last border: a fault of peernet is one line too
             kind = type(error).__name__
             terminal.error(PeernetError(f"{kind}: {error}; this is a fault in peernet, `peernet -v` shows where"))
             if terminal.verbose:
                 terminal.note(traceback.format_exc().rstrip())
             return PeernetError.exit_code
+
+
+def _tell_os_error(terminal: Terminal, error: PeernetError) -> int:
+    """Tell an error that may be one of standard output, so that no JSON line can be written there."""
+    terminal.json = False
+    terminal.error(error)
+    return error.exit_code
 
 
 def _own(arguments: list[str]) -> list[str]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -152,3 +155,59 @@ def lines_of(text: str) -> list[Any]:
 def json_lines() -> Callable[[str], list[Any]]:
     """Parse output that has to be JSON lines only."""
     return lines_of
+
+
+class Installed:
+    """The installed command, in processes of its own, with a home of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.command = str(Path(sys.executable).with_name("peernet"))
+        self.environment = os.environ | {"PEERNET_HOME": str(folder / "home"), "PYTHONUNBUFFERED": "1"}
+
+    def write(self, text: str, name: str = "project.py") -> str:
+        """Write a project file into the folder and return its name."""
+        (self.folder / name).write_text(f"import peernet\n{text}\n")
+        return name
+
+    def start(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+        """Start the command in the folder."""
+        return subprocess.Popen(
+            [self.command, *map(str, arguments)],
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            **({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options),
+        )
+
+    def run(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end, which has to come within two minutes."""
+        with self.start(*arguments, **options) as process:
+            try:
+                stdout, stderr = process.communicate(timeout=120)
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Installed:
+    """The installed command where no peer runs."""
+    return Installed(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def lone_peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    """The installed command beside a running peer that knows nobody, one for all tests of a module."""
+    installed = Installed(tmp_path_factory.mktemp("lone"))
+    with (installed.folder / "join.err").open("w") as stderr:
+        process = installed.start("join", "--host", "127.0.0.1", stderr=stderr)
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("/ip4/127.0.0.1/tcp/")
+            yield installed
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0
+            process.stdout.close()
