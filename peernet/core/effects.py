@@ -6,8 +6,9 @@ All are idempotent: after a restart the core emits again what is still open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from peernet.core.events import Failure
 from peernet.core.records import Record
@@ -15,23 +16,20 @@ from peernet.types import Digest, JobId, Payload, PeerId
 from peernet.wire.link import Body
 
 
-@dataclass(frozen=True, slots=True)
-class Save:
+class Save(msgspec.Struct, frozen=True, gc=False):
     """Put a record into the journal, before any other effect of this handle is carried out."""
 
     record: Record
 
 
-@dataclass(frozen=True, slots=True)
-class Forget:
+class Forget(msgspec.Struct, frozen=True, gc=False):
     """Remove all records of a space whose key begins with `prefix`."""
 
     space: str
     prefix: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(msgspec.Struct, frozen=True, gc=False):
     """Send a notice, dialling if need be. Lost silently when the peer can't be reached."""
 
     peer: PeerId
@@ -39,8 +37,7 @@ class Send:
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, gc=False):
     """Call a peer, dialling if need be. Done(value: the answer's Body)."""
 
     id: int
@@ -50,8 +47,7 @@ class Call:
     timeout: float
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """Answer a `Requested`. A str refuses the call, saying why."""
 
     peer: PeerId
@@ -59,24 +55,21 @@ class Reply:
     body: Body | str
 
 
-@dataclass(frozen=True, slots=True)
-class Dial:
+class Dial(msgspec.Struct, frozen=True, gc=False):
     """Connect to an address, whose peer may be unknown. Done(value: PeerId) after its `PeerConnected`."""
 
     id: int
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Disconnect:
+class Disconnect(msgspec.Struct, frozen=True, gc=False):
     """End the connection to a peer, if there is one."""
 
     peer: PeerId
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True, gc=False):
     """Keep the connection to this peer when others are closed for want of room (`on`), or no longer.
 
     why: who wants it; a connection is held while any reason stands."""
@@ -86,8 +79,7 @@ class Hold:
     on: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
+class Fetch(msgspec.Struct, frozen=True, gc=False):
     """Pull a blob from a peer into the blob store, verified. Done(None) at once when it is there already."""
 
     id: int
@@ -97,23 +89,20 @@ class Fetch:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class PinBlob:
+class PinBlob(msgspec.Struct, frozen=True, gc=False):
     """Keep a blob as long as the job is known."""
 
     digest: Digest
     job: JobId
 
 
-@dataclass(frozen=True, slots=True)
-class UnpinBlobs:
+class UnpinBlobs(msgspec.Struct, frozen=True, gc=False):
     """The job needs its blobs no more: they may be dropped when room is wanted."""
 
     job: JobId
 
 
-@dataclass(frozen=True, slots=True)
-class OpenBox:
+class OpenBox(msgspec.Struct, frozen=True, gc=False):
     """Start a box for a job's slices, `slots` at once; its bundle is a stored blob. Done(None)."""
 
     id: int
@@ -122,8 +111,7 @@ class OpenBox:
     slots: int
 
 
-@dataclass(frozen=True, slots=True)
-class RunSlice:
+class RunSlice(msgspec.Struct, frozen=True, gc=False):
     """Run a slice in the job's box. `Began(id)` when it starts; Done(value: SliceOutcome).
 
     seconds: wall time it may take. memory: bytes, 0 for the default."""
@@ -135,22 +123,19 @@ class RunSlice:
     memory: int
 
 
-@dataclass(frozen=True, slots=True)
-class KillSlice:
+class KillSlice(msgspec.Struct, frozen=True, gc=False):
     """End a `RunSlice` that is under way. It still yields its outcome (Failed "box")."""
 
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class CloseBox:
+class CloseBox(msgspec.Struct, frozen=True, gc=False):
     """End a job's box and all that runs in it."""
 
     job: JobId
 
 
-@dataclass(frozen=True, slots=True)
-class OpenHost:
+class OpenHost(msgspec.Struct, frozen=True, gc=False):
     """Start the job host: the box that holds the project. Done(value: HostOpened)."""
 
     id: int
@@ -163,8 +148,7 @@ class OpenHost:
     timeout: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(msgspec.Struct, frozen=True, gc=False):
     """Cut the next `count` slices of `calls` calls each. Done(value: CutsMade)."""
 
     id: int
@@ -173,8 +157,7 @@ class Cut:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(msgspec.Struct, frozen=True, gc=False):
     """After a restart: cut these slices again and compare digests. Done(None); Failed "usage" if they differ."""
 
     id: int
@@ -182,8 +165,7 @@ class Replay:
     cuts: tuple[tuple[int, Digest], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
+class Fold(msgspec.Struct, frozen=True, gc=False):
     """Fold an accepted slice's result into the reduction. Done(None)."""
 
     id: int
@@ -192,8 +174,7 @@ class Fold:
     value: Payload
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(msgspec.Struct, frozen=True, gc=False):
     """End the reduction over `slices` slices. Done(value: Payload of the reduced value)."""
 
     id: int
@@ -201,23 +182,20 @@ class Finish:
     slices: int
 
 
-@dataclass(frozen=True, slots=True)
-class CloseHost:
+class CloseHost(msgspec.Struct, frozen=True, gc=False):
     """End the job host."""
 
     job: JobId
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """The answer to a command of the local user. value: as stated at the command, or a Failure."""
 
     id: int
     value: object | Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True, gc=False):
     """Something that people or watchers want to know. Never changes anything.
 
     topic "job": the job changed (watchers look it up); "peers": the set of known peers changed; "refused": bytes

@@ -1,19 +1,22 @@
 """What happens to the core: past facts, each an argument of `NodeCore.handle`.
 
 `Done` and `Failed` are the outcome of one effect that carried an id; every such effect yields exactly one of them.
+
+What comes with each message is a msgspec struct: it is created ten times faster than a frozen dataclass.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from peernet.types import Digest, Instance, JobId, Payload, PeerId
 from peernet.wire.link import Body
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(msgspec.Struct, frozen=True, gc=False):
     """Two clocks, both in seconds. mono: never goes back, runs on through suspend; for timers.
     wall: since 1970; for records."""
 
@@ -38,8 +41,7 @@ FailureKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True, gc=False):
     """Why an effect failed. message: one line for the user; traceback: of user code, if any."""
 
     kind: FailureKind
@@ -47,13 +49,11 @@ class Failure:
     traceback: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(msgspec.Struct, frozen=True, gc=False):
     """A deadline is due: `next_deadline()` has passed."""
 
 
-@dataclass(frozen=True, slots=True)
-class PeerConnected:
+class PeerConnected(msgspec.Struct, frozen=True, gc=False):
     """An authenticated connection stands. One for each peer at a time, whoever dialled.
 
     addresses: full multiaddrs where the peer can be dialled, as far as known: what this peer dialled itself, or
@@ -70,8 +70,7 @@ class PeerConnected:
     rtt: float
 
 
-@dataclass(frozen=True, slots=True)
-class PeerLost:
+class PeerLost(msgspec.Struct, frozen=True, gc=False):
     """The connection ended. clean: the peer said goodbye."""
 
     peer: PeerId
@@ -79,16 +78,14 @@ class PeerLost:
     clean: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(msgspec.Struct, frozen=True, gc=False):
     """A notice arrived."""
 
     peer: PeerId
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
-class Requested:
+class Requested(msgspec.Struct, frozen=True, gc=False):
     """A call arrived; the core answers it in the same handle with a `Reply` of the same `call`."""
 
     peer: PeerId
@@ -96,23 +93,20 @@ class Requested:
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
-class Began:
+class Began(msgspec.Struct, frozen=True, gc=False):
     """A `RunSlice` has started to run. Comes before its `Done` or `Failed`, or not at all."""
 
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True, gc=False):
     """An effect succeeded. The type of `value` is stated at each effect."""
 
     id: int
     value: object = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True, gc=False):
     """An effect failed."""
 
     id: int
@@ -169,8 +163,7 @@ class CutsMade:
     end: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Listening:
+class Listening(msgspec.Struct, frozen=True, gc=False):
     """This peer accepts connections on this port."""
 
     port: int
@@ -189,8 +182,7 @@ class MachineMeasured:
     tier: str
 
 
-@dataclass(frozen=True, slots=True)
-class JoinAsked:
+class JoinAsked(msgspec.Struct, frozen=True, gc=False):
     """The user wants to join through these multiaddrs. Its outcome leaves as `Answer(id)`: None, or a Failure."""
 
     id: int
@@ -218,33 +210,29 @@ class Submission:
     patience: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitAsked:
+class SubmitAsked(msgspec.Struct, frozen=True, gc=False):
     """A job is submitted. `Answer(id)` gives its JobId once the host has opened, or a Failure."""
 
     id: int
     submission: Submission
 
 
-@dataclass(frozen=True, slots=True)
-class StopAsked:
+class StopAsked(msgspec.Struct, frozen=True, gc=False):
     """The user wants the job to stop. `Answer(id)` gives None, or a Failure if it has ended or is unknown."""
 
     id: int
     job: JobId
 
 
-@dataclass(frozen=True, slots=True)
-class TrustAsked:
+class TrustAsked(msgspec.Struct, frozen=True, gc=False):
     """The user marks keys as their own (`mine` true) or takes the mark back."""
 
     id: int
-    peers: tuple[PeerId, ...] = field(default=())
+    peers: tuple[PeerId, ...] = ()
     mine: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class LeaveAsked:
+class LeaveAsked(msgspec.Struct, frozen=True, gc=False):
     """The peer is about to stop: say so to whom it concerns. `Answer(id)` follows in the same handle."""
 
     id: int
