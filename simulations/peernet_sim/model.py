@@ -172,7 +172,7 @@ class Minted:
 
 @dataclass(slots=True)
 class Faults:
-    """All that goes wrong in a scenario, compiled for a topology. minted: peers whose keys were made on purpose."""
+    """All that goes wrong in a scenario, compiled for a topology. minted: peers with keys made on purpose."""
 
     rules: list[Rule] = field(default_factory=list)
     happenings: list[Happening] = field(default_factory=list)
@@ -183,8 +183,8 @@ class Faults:
 @dataclass(frozen=True, slots=True)
 class JobPlan:
     """A job of the scenario. at: virtual seconds; submitter: a peer's index; seconds: of one slice on the
-    reference core; project: a bundle to run for real instead of the model (a sum over a range); calls and slice_size
-    are 0 then, and the project decides."""
+    reference core; project: a bundle to run for real instead of the model (a sum over a range); calls and
+    slice_size are 0 then, and the project decides."""
 
     at: float
     submitter: int
@@ -234,13 +234,14 @@ class Plan:
 class RunOptions:
     """How to run a plan. wire: encode and decode every message; crypto: real signatures; trace_sample: the
     share of events that the trace file keeps (the digest is over all of them); progress: told virtual seconds
-    now and then."""
+    now and then; trace: told the JSON of each event that is kept, without a newline; None keeps none."""
 
     mode: Literal["scale", "fidelity"] = "scale"
     wire: bool = False
     crypto: bool = False
     trace_sample: float = 1.0
     progress: Callable[[float], None] | None = None
+    trace: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +259,13 @@ class Violation:
 @dataclass(slots=True)
 class Report:
     """What a run found: `metrics` is what `metrics.json` holds (see the command's documentation), `series` what
-    the pictures are drawn from: name -> list of (virtual seconds, value) or of values."""
+    the pictures are drawn from: name -> list of (virtual seconds, value) or of values. Names of series:
+
+    hops, latency: a value a lookup (latency in seconds). gossip_coverage: (seconds since it was sent, share of
+    the peers that have it), over all broadcasts. job_progress/N: (virtual seconds, share of the slices accepted)
+    of the N-th job. detected_liars: (virtual seconds, liars struck or banned so far). work_per_peer,
+    messages_per_peer, bytes_per_peer: a value a peer, in the order of the topology (slices executed; sent).
+    """
 
     metrics: dict[str, Any]
     series: dict[str, list[Any]]
