@@ -98,6 +98,8 @@ def submit_request(request: Submit, home: Home, *, local: int | None, start_loca
     """Hand a request to the running peer, or to a local swarm started for it. See `submit`."""
     client = ControlClient(home.control_socket)
     running = client.running()
+    if local is not None and not running:
+        _check_enough(request, local)
     if not running and not start_local:
         raise NoPeerRunningError(
             f"no peer is running in {home.root}; start one with `peernet join`, or allow a local swarm"
@@ -115,6 +117,18 @@ def submit_request(request: Submit, home: Home, *, local: int | None, start_loca
             swarm.close()
         raise
     return Job(job, client, swarm)
+
+
+def _check_enough(request: Submit, workers: int) -> None:
+    """Refuse at once what a local swarm of so many workers can never fulfil."""
+    if request.replicas is None and request.quorum is None:
+        return
+    quorum = request.quorum or min(2, request.replicas or 1)
+    if quorum > workers:
+        raise TooFewPeersError(
+            f"a result needs {quorum} different peers that agree, and --local {workers} gives {workers}: "
+            "ask for more workers or a smaller quorum"
+        )
 
 
 def _trusting(request: Submit, workers: tuple[str, ...]) -> Submit:

@@ -99,6 +99,8 @@ def _import_entry(bundle: Bundle, directory: Path) -> ModuleType:
                 bundle.entry.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
             )
         return _import_file(directory / bundle.entry)
+    except ProjectError as error:  # what a declaration in the file got wrong, already said in our words
+        raise ProjectError(f"{bundle.entry}: {error}", user_traceback(error, directory)) from None
     except BaseException as error:  # noqa: BLE001 - user code may raise anything
         raise _broken(f"{bundle.entry} can't be imported", error, directory) from None
 
