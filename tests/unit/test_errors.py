@@ -11,7 +11,8 @@ from peernet import errors
 from peernet.core.events import Failure, FailureKind
 from peernet.runtime.failures import to_error, to_failure
 
-CLASSES = [
+MEMBERS = inspect.getmembers(errors, inspect.isclass)
+CLASSES = [kind for _, kind in MEMBERS if issubclass(kind, errors.PeernetError)]
     kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.PeernetError)
 ]
 

@@ -83,7 +83,7 @@ def test_results_come_in_order_up_to_the_first_gap(home: Home) -> None:
     *found, end = job_replies(home, format_job_id(FIRST))
     assert found == [SliceValue(0, encode([0])), SliceValue(1, encode([1]))]
     assert isinstance(end, JobReply)
-    assert [reply for reply in job_replies(home, format_job_id(FIRST), 1)][0] == SliceValue(1, encode([1]))
+    assert next(job_replies(home, format_job_id(FIRST), 1)) == SliceValue(1, encode([1]))
 
 
 def test_a_job_that_reduces_has_its_value_only(home: Home) -> None:
