@@ -13,8 +13,6 @@ from peernet.runtime.failures import to_error, to_failure
 
 MEMBERS = inspect.getmembers(errors, inspect.isclass)
 CLASSES = [kind for _, kind in MEMBERS if issubclass(kind, errors.PeernetError)]
-    kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.PeernetError)
-]
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
