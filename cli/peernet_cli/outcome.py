@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import io
 import itertools
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO, cast
 
-from peernet.errors import StorageError, UsageError
+from peernet.errors import StorageError
 from peernet.results import decode, to_json, write_json, write_json_list
 from peernet.wire.control import FinalValue, JobRow, SliceValue
+from peernet_cli.folders import check_new_folder, new_file, new_folder, why
 from peernet_cli.stats import counted, stats_of, summary_of
 
 SHOWN_CHARACTERS = 200
@@ -100,17 +96,7 @@ def check_output(output: Path | None) -> None:
     Raises:
         UsageError: its name is empty, or the folder it would be in is no folder or can't be written.
     """
-    if output is None:
-        return
-    if output.name in ("", ".."):
-        raise UsageError(f"-o {output}: name a new folder for the results")
-    parent = output.absolute().parent
-    while not parent.exists() and parent != parent.parent:
-        parent = parent.parent
-    if not parent.is_dir():
-        raise UsageError(f"-o {output}: {parent} is not a folder; name another place")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise UsageError(f"-o {output}: {parent} can't be written; name another place")
+    check_new_folder(output, "-o", "the results")
 
 
 def save(row: JobRow, encoded: Encoded, output: Path) -> Path:
@@ -121,72 +107,13 @@ def save(row: JobRow, encoded: Encoded, output: Path) -> Path:
     Raises:
         StorageError: the disk refused. Nothing is left behind, and the results are still with the peer.
     """
-    target = output.absolute()
-    temporary: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name[:100]}-", dir=target.parent))
-        with _new_file(temporary / "results.json") as stream:
-            write_results(row, encoded, stream)
-        with _new_file(temporary / "stats.json") as stream:
-            stream.write(json.dumps(stats_of(row), indent=2) + "\n")
-        temporary.chmod(0o777 & ~_umask())
-        return output.parent / _claim(temporary, target).name
+        with new_folder(output) as folder:
+            with new_file(folder.path / "results.json") as stream:
+                write_results(row, encoded, stream)
+            with new_file(folder.path / "stats.json") as stream:
+                stream.write(json.dumps(stats_of(row), indent=2) + "\n")
+            return folder.publish()
     except OSError as error:
         again = f"nothing is lost: `peernet results {row.job[:10]} -o ELSEWHERE` writes them again"
-        raise StorageError(f"the results can't be written to {output}: {_why(error)}; {again}") from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-class _SyncedFile(io.TextIOWrapper):
-    """Text that is on the disk, or has failed, once it is closed: a full disk may show as late as that."""
-
-    def close(self) -> None:
-        if not self.closed:
-            try:
-                self.flush()
-                os.fsync(self.fileno())
-            finally:
-                super().close()
-
-
-def _new_file(path: Path) -> TextIO:
-    return _SyncedFile(path.open("xb"), encoding="ascii", newline="\n")
-
-
-def _claim(temporary: Path, target: Path) -> Path:
-    """Rename a folder to the first free name. Making the name first is what never takes somebody else's."""
-    for number in itertools.count(1):
-        name = target if number == 1 else target.with_name(f"{target.name}-{number}")
-        try:
-            name.mkdir()
-        except FileExistsError:
-            continue
-        try:
-            temporary.rename(name)  # replaces the empty folder, and no other
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                name.rmdir()
-                raise
-            continue
-        return name
-    raise AssertionError("unreachable")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-_REASONS = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "your disk quota is used up",
-    errno.EFBIG: "the file would be larger than this system allows (ulimit -f)",
-}
-
-
-def _why(error: OSError) -> str:
-    return _REASONS.get(error.errno or 0) or error.strerror or str(error)
+        raise StorageError(f"the results can't be written to {output}: {why(error)}; {again}") from error

@@ -12,7 +12,7 @@ import pytest
 from peernet.errors import StorageError, UsageError
 from peernet.results import encode
 from peernet.wire.control import FinalValue, JobRow, SliceValue
-from peernet_cli import outcome
+from peernet_cli import folders
 from peernet_cli.outcome import check_output, inline_json, save, summary, values_of, write_results
 
 ROW = JobRow(job="j" * 52, name="n", state="done", submitted=1.0, ended=2.0, calls=3, slices=2)
@@ -100,7 +100,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(outcome.os, "fsync", full)
+    monkeypatch.setattr(folders.os, "fsync", full)
     with pytest.raises(
         StorageError, match=r"disk is full; nothing is lost: `peernet results jjjjjjjjjj -o ELSEWHERE`"
     ):
