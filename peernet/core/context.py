@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -41,16 +41,17 @@ class AddressBook:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._entries: OrderedDict[PeerId, tuple[str, ...]] = OrderedDict()
+        # A plain dict keeps the order as well, at half the memory of an OrderedDict.
+        self._entries: dict[PeerId, tuple[str, ...]] = {}
 
     def learn(self, peer: PeerId, addresses: tuple[str, ...]) -> None:
         """Remember where a peer may be dialled; no addresses teach nothing."""
         if not addresses:
             return
+        self._entries.pop(peer, None)
         self._entries[peer] = addresses
-        self._entries.move_to_end(peer)
         if len(self._entries) > self._limit:
-            self._entries.popitem(last=False)
+            del self._entries[next(iter(self._entries))]
 
     def get(self, peer: PeerId) -> tuple[str, ...]:
         """Return the addresses of a peer, or none."""
@@ -117,7 +118,9 @@ class Context:
         if peer == self.me:
             self.local.append((body, then))
         else:
-            self.ask(lambda number: Call(number, peer, self.book.get(peer), body, timeout), then)
+            number = next(self._ids)
+            self._asked[number] = then
+            self.effects.append(Call(number, peer, self.book.get(peer), body, timeout))
 
     def settle(self, outcome: Outcome) -> None:
         """Hand an outcome to the one who asked. Unknown ids are of before a restart and are dropped."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from peernet.core.context import Context, Timer
 from peernet.core.events import Done, Failure, Outcome
@@ -75,9 +76,6 @@ class Finder:
 
     def _step(self, search: Search, lookup: Lookup) -> None:
         """Ask whom the lookup wants asked, until it waits or is done."""
-        if search.timer is not None:
-            search.timer.cancel()
-            search.timer = None
         while True:
             candidates = lookup.advance(self._ctx.now.mono)
             refused = [candidate for candidate in candidates if not self._ask(search, lookup, candidate)]
@@ -87,10 +85,24 @@ class Finder:
                 break
         if lookup.done:
             self._finish(search, lookup)
-        elif (deadline := lookup.deadline()) != float("inf"):
-            search.timer = self._ctx.at(deadline, lambda: self._step(search, lookup))
+            return
+        deadline = lookup.deadline()
+        if search.timer is not None:
+            if search.timer.when <= deadline:
+                return  # Deadlines move on with each answer; waking early once is cheaper than a timer for each.
+            search.timer.cancel()
+            search.timer = None
+        if deadline != float("inf"):
+            search.timer = self._ctx.at(deadline, partial(self._wake, search, lookup))
+
+    def _wake(self, search: Search, lookup: Lookup) -> None:
+        search.timer = None
+        self._step(search, lookup)
 
     def _finish(self, search: Search, lookup: Lookup) -> None:
+        if search.timer is not None:
+            search.timer.cancel()
+            search.timer = None
         self._running -= 1
         self._roster.touched(search.target)
         search.then(lookup)
@@ -105,7 +117,7 @@ class Finder:
         self._ctx.call(
             peer,
             body,
-            lambda outcome: self._heard(search, lookup, candidate, outcome),
+            partial(self._heard, search, lookup, candidate),
             self._config.call_seconds,
         )
         return True

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Sequence
-from operator import itemgetter
 from typing import Literal
 
 from kademlia.node import NodeHeap
@@ -29,9 +28,6 @@ from peernet.core.kad.contact import Contact, number, place
 from peernet.core.kad.pace import Pace
 from peernet.types import DhtKey, PeerId
 from peernet.wire.kad import WireContact
-
-_distance = itemgetter(0)
-
 
 State = Literal["heard", "waiting", "slow", "proven", "gone"]
 
@@ -46,7 +42,9 @@ class Candidate(Contact):
     __slots__ = ("hop", "linked", "since", "state", "until")
 
     def __init__(self, peer: PeerId, addresses: tuple[str, ...], hop: int) -> None:
-        super().__init__(peer, addresses)
+        self.id, self.long_id = place(peer)
+        self.peer = peer
+        self.addresses = addresses
         self.state: State = "heard"
         self.hop = hop
         self.since = self.until = 0.0
@@ -69,11 +67,13 @@ class Shortlist(NodeHeap):
     def add(self, contact: Candidate) -> bool:
         """Put in a contact. Returns False when it is there already or too far away."""
         distance = contact.long_id ^ self.goal
-        index = bisect_left(self.heap, distance, key=_distance)
+        # A tuple of the distance alone sorts right before the entry of that distance: contacts are not compared.
+        index = bisect_left(self.heap, (distance,))
         if index >= self.maxsize or (index < len(self.heap) and self.heap[index][0] == distance):
             return False
         self.heap.insert(index, (distance, contact))
-        del self.heap[self.maxsize :]
+        if len(self.heap) > self.maxsize:
+            del self.heap[-1]
         return True
 
     def reaches(self, long_id: int) -> bool:
@@ -127,7 +127,6 @@ class Lookup:
         """Peers asked."""
         self.hops = 0
         """Introductions between a seed and the farthest-fetched peer that answered."""
-        self._me = me
         self._config = config
         self._pace = pace
         self._links = links
@@ -137,8 +136,8 @@ class Lookup:
         self._waiting: dict[PeerId, Candidate] = {}
         self._answers = 0
         self._shortlist = Shortlist(target, config.shortlist)
-        for seed in seeds:
-            self._hear(seed.peer, seed.addresses, 0)
+        self._heard = {me}
+        self._hear(seeds, 0)
 
     def advance(self, now: float) -> list[Candidate]:
         """Return whom to ask now, or set `done`. Nobody is returned twice."""
@@ -182,8 +181,7 @@ class Lookup:
         self._answers += 1
         self.hops = max(self.hops, candidate.hop)
         if candidate.hop < self._config.lookup_hops:
-            for contact in contacts[: self._config.k]:
-                self._hear(contact.peer, contact.addresses, candidate.hop + 1)
+            self._hear(contacts[: self._config.k], candidate.hop + 1)
 
     def failed(self, peer: PeerId) -> None:
         """A peer that was asked can't be reached, or answered wrongly."""
@@ -200,6 +198,7 @@ class Lookup:
         """A peer could not even be asked, for want of an address. It may be named again, with a better one."""
         self.failed(candidate.peer)
         del self._asked[candidate.peer]
+        self._heard.discard(candidate.peer)
         self._claimed.pop(candidate.peer, None)
         self.calls -= 1
 
@@ -208,10 +207,14 @@ class Lookup:
         proven = [candidate for _, candidate in self._shortlist.heap if candidate.state == "proven"]
         return list(proven[: self._config.k])
 
-    def _hear(self, peer: PeerId, addresses: tuple[str, ...], hop: int) -> None:
-        if peer == self._me or peer in self._asked or not self._shortlist.reaches(place(peer)[1]):
-            return
-        self._shortlist.add(Candidate(peer, addresses, hop))
+    def _hear(self, contacts: Iterable[Contact | WireContact], hop: int) -> None:
+        """Take in those that are new and near enough. The inner loop of a lookup: twenty names an answer."""
+        heard, shortlist = self._heard, self._shortlist
+        for contact in contacts:
+            peer = contact.peer
+            if peer not in heard and shortlist.reaches(place(peer)[1]):
+                heard.add(peer)
+                shortlist.add(Candidate(peer, contact.addresses, hop))
 
     def _may_ask(self, candidate: Candidate) -> bool:
         return self.calls < self._config.lookup_calls and candidate.peer not in self._claimed

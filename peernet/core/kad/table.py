@@ -24,6 +24,8 @@ class Table(RoutingTable):
     buckets: list[Bucket]  # type: ignore[assignment]
     node: Contact
 
+    __slots__ = ("_known", "_lowers", "_reach", "buckets", "config", "ksize", "node")
+
     def __init__(self, me: PeerId, config: KadConfig) -> None:
         # RoutingTable.__init__ is not called: it wants a protocol to ping with.
         self.node = Contact(me)
@@ -36,6 +38,8 @@ class Table(RoutingTable):
         self.buckets = [Bucket(0, ID_BITS, self.config.k, self.config.replacements)]
         self._lowers = [0]
         self._known: dict[PeerId, Contact] = {}
+        # The distance of the k-th nearest contact to this peer, while that is known.
+        self._reach: int | None = None
 
     def __len__(self) -> int:
         return len(self._known)
@@ -79,6 +83,7 @@ class Table(RoutingTable):
             self.split_bucket(self.get_bucket_for(node))
         if bucket.add_node(node):
             self._known[node.peer] = node
+            self._reach = None
             return None
         return bucket.head()
 
@@ -105,6 +110,7 @@ class Table(RoutingTable):
 
     def remove_contact(self, node: Contact) -> None:
         """Drop a contact; one that waited takes its place."""
+        self._reach = None
         bucket = self.bucket_for(node.long_id)
         heir = bucket.remove_node(node)
         if self._known.get(node.peer) is node:
@@ -123,14 +129,15 @@ class Table(RoutingTable):
         goal = number(target)
         found: list[Contact] = []
         # XOR maps the disjoint ranges of buckets to disjoint ranges of distances, so whole buckets can be ordered.
-        for bucket in sorted(self.buckets, key=lambda bucket: bucket.lower ^ goal):
-            chosen = [
-                contact
-                for contact in bucket.nodes.values()
+        order = {lower ^ goal: bucket for lower, bucket in zip(self._lowers, self.buckets, strict=True)}
+        for key in sorted(order):
+            # Sorting the distances themselves takes a third of the time of a sort by a function.
+            chosen = {
+                contact.long_id ^ goal: contact
+                for contact in order[key].nodes.values()
                 if contact.peer not in exclude and not (healthy and contact.failures)
-            ]
-            chosen.sort(key=lambda contact: contact.long_id ^ goal)
-            found += chosen
+            }
+            found += [chosen[distance] for distance in sorted(chosen)]
             if len(found) >= count:
                 break
         return found[:count]
@@ -157,6 +164,7 @@ class Table(RoutingTable):
         low, high = self.buckets[index].split()
         self.buckets[index : index + 1] = [low, high]
         self._lowers.insert(index + 1, high.lower)
+        self._reach = None
         # Those who waited may have got a place in the half they belong to.
         for contact in (*low.nodes.values(), *high.nodes.values()):
             self._known[contact.peer] = contact
@@ -171,8 +179,9 @@ class Table(RoutingTable):
             return False
         if bucket.has_in_range(self.node) or bucket.depth() % self.config.split_levels:
             return True
-        nearest = self.nearest(self.node.id, self.ksize)
-        return newcomer.long_id ^ self.node.long_id < nearest[-1].long_id ^ self.node.long_id
+        if self._reach is None:
+            self._reach = self.nearest(self.node.id, self.ksize)[-1].long_id ^ self.node.long_id
+        return newcomer.long_id ^ self.node.long_id < self._reach
 
     def check(self) -> None:
         """Raise AssertionError unless the table is sound. For tests and simulations; O(contacts)."""
