@@ -97,7 +97,7 @@ def _display(terminal: Terminal, clock: Callable[[], float]) -> Iterator[tuple[S
 
             yield lines.show, printed
     elif terminal.stderr.isatty():
-        with _bar(terminal) as bar:
+        with _bar(terminal, clock) as bar:
             yield bar
     else:
         with _ticking(Lines(lambda row: terminal.note(progress_line(row)), LINE_SECONDS, clock)) as (lines, lock):
@@ -129,7 +129,7 @@ def _ticking(lines: Lines) -> Iterator[tuple[Lines, threading.Lock]]:
 
 
 @contextmanager
-def _bar(terminal: Terminal) -> Iterator[tuple[Show, Callable[[str], None]]]:
+def _bar(terminal: Terminal, clock: Callable[[], float]) -> Iterator[tuple[Show, Callable[[str], None]]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.text import Text
@@ -140,9 +140,11 @@ def _bar(terminal: Terminal) -> Iterator[tuple[Show, Callable[[str], None]]]:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("starting", total=None)
 
+        begun = clock()
+
         def show(row: JobRow) -> None:
-            progress.update(
-                task, total=row.slices, completed=row.accepted, description=visible(progress_line(row))
-            )
+            early = row.waiting and clock() - begun < FIRST_SECONDS
+            text = "starting" if early else visible(progress_line(row))
+            progress.update(task, total=row.slices, completed=row.accepted, description=text)
 
         yield show, lambda text: console.print(Text(text))

@@ -18,6 +18,9 @@ from peernet.errors import PeernetError
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters but tab and newline, and those that reorder text: neither may reach a terminal."""
 
+_NO_LIMIT = 10_000
+"""Columns of a table: the terminal wraps long rows, so that an address in one can be copied whole."""
+
 
 def visible(text: str) -> str:
     """Return text without anything that could steer a terminal."""
@@ -107,10 +110,10 @@ class Terminal:
 
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column, header in enumerate(headers):
-            table.add_column(header, justify="right" if column in right else "left", overflow="fold")
+            table.add_column(header, justify="right" if column in right else "left", no_wrap=True)
         for row in rows:
             table.add_row(*(Text(visible(cell)) for cell in row))
-        Console(file=self.stdout, highlight=False).print(table)
+        Console(file=self.stdout, highlight=False, width=_NO_LIMIT).print(table)
 
 
 def _is_ours(trace: str) -> bool:

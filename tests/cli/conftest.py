@@ -162,6 +162,7 @@ class Installed:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._started: list[subprocess.Popen[str]] = []
         self.command = str(Path(sys.executable).with_name("peernet"))
         self.environment = os.environ | {"PEERNET_HOME": str(folder / "home"), "PYTHONUNBUFFERED": "1"}
 
@@ -172,13 +173,22 @@ class Installed:
 
     def start(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
         """Start the command in the folder."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [self.command, *map(str, arguments)],
             cwd=self.folder,
             env=self.environment,
             text=True,
             **({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options),
         )
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """Kill what a test that failed has left running."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
     def run(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run the command to its end, which has to come within two minutes."""
@@ -192,9 +202,20 @@ class Installed:
 
 
 @pytest.fixture
-def installed(tmp_path: Path) -> Installed:
+def installed(tmp_path: Path) -> Iterator[Installed]:
     """The installed command where no peer runs."""
-    return Installed(tmp_path)
+    installed = Installed(tmp_path)
+    yield installed
+    installed.end()
+
+
+@pytest.fixture
+def another(tmp_path: Path) -> Iterator[Installed]:
+    """The installed command with a home of its own, beside `installed`."""
+    (tmp_path / "another").mkdir()
+    another = Installed(tmp_path / "another")
+    yield another
+    another.end()
 
 
 @pytest.fixture(scope="module")
@@ -211,3 +232,4 @@ def lone_peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
             process.terminate()
             assert process.wait(30) == 0
             process.stdout.close()
+            installed.end()

@@ -42,6 +42,25 @@ def test_two_peers_side_by_side(lone_peer: Any, installed: Any) -> None:
     assert (process.returncode, stdout) == (0, "")
 
 
+def test_one_of_mine_that_takes_three_slices_and_no_more(installed: Any, another: Any) -> None:
+    submitter = installed.start("join", *HERE, "--nprocs", "0")
+    address = submitter.stdout.readline().strip()
+    worker = another.start("join", *HERE, address, "--tasks", "3")
+    worker.stdout.readline()
+    worker_id = another.run("id").stdout.strip()
+    assert installed.run("trust", "--mine", worker_id).returncode == 0
+    file = installed.write("@peernet.parallel(over=range(3), slice_size=1)\ndef a(x): return x")
+    done = json.loads(installed.run("submit", file, "--json").stdout.splitlines()[-1])
+    assert done["value"] == [0, 1, 2]
+    assert (done["executions"], [(peer["id"], peer["slices"]) for peer in done["peers"]]) == (3, [(worker_id, 3)])
+    ran = installed.run("submit", file, "--patience", "1")
+    assert ran.returncode == 3, ran
+    for process in (worker, submitter):
+        process.terminate()
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+
+
 def test_an_address_that_nobody_answers(installed: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
