@@ -145,18 +145,25 @@ class Lookup:
         chosen: list[Candidate] = []
         live = 0
         unsettled = False
+        room = self._alpha - len(self._waiting)
+        budget = self._config.lookup_calls - self.calls
         for _, candidate in self._shortlist.heap:
-            if candidate.state == "heard":
-                if not self._may_ask(candidate):
+            state = candidate.state
+            if state == "heard":
+                if budget <= 0 or candidate.peer in self._claimed:
                     continue
                 unsettled = True
-                if len(self._waiting) < self._alpha:
+                if room > 0:
                     self._take(candidate, now)
                     chosen.append(candidate)
-            elif candidate.state == "waiting":
+                    room -= 1
+                    budget -= 1
+            elif state == "waiting":
                 unsettled = True
-            elif candidate.state == "slow":
+            elif state == "slow":
                 continue
+            if unsettled and room <= 0:
+                break  # It goes on, and nobody else can be asked now.
             live += 1
             if live == self._config.k:
                 break
@@ -216,9 +223,6 @@ class Lookup:
                 heard.add(peer)
                 shortlist.add(Candidate(peer, contact.addresses, hop))
 
-    def _may_ask(self, candidate: Candidate) -> bool:
-        return self.calls < self._config.lookup_calls and candidate.peer not in self._claimed
-
     def _take(self, candidate: Candidate, now: float) -> None:
         candidate.state = "waiting"
         candidate.linked = candidate.peer in self._links
@@ -229,7 +233,8 @@ class Lookup:
         self.calls += 1
 
     def _give_up_on_slow(self, now: float) -> None:
-        for candidate in [candidate for candidate in self._waiting.values() if candidate.until <= now]:
+        late = [candidate for candidate in self._waiting.values() if candidate.until <= now]
+        for candidate in late:
             candidate.state = "slow"
             del self._waiting[candidate.peer]
             self._widen()

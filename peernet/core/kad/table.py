@@ -8,7 +8,7 @@ randomness is global.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Container
+from collections.abc import Collection
 
 from kademlia.routing import RoutingTable
 
@@ -120,7 +120,7 @@ class Table(RoutingTable):
             heir.failures = 1  # It may have died while it waited: a suspect until it answers.
 
     def nearest(
-        self, target: DhtKey, count: int, exclude: Container[PeerId] = (), healthy: bool = False
+        self, target: DhtKey, count: int, exclude: Collection[PeerId] = (), healthy: bool = False
     ) -> list[Contact]:
         """The `count` contacts nearest to `target`, nearest first: exactly those of a sort of the whole table.
 
@@ -128,6 +128,7 @@ class Table(RoutingTable):
         """
         goal = number(target)
         found: list[Contact] = []
+        wanted = count + len(exclude)
         # XOR maps the disjoint ranges of buckets to disjoint ranges of distances, so whole buckets can be ordered.
         order = {lower ^ goal: bucket for lower, bucket in zip(self._lowers, self.buckets, strict=True)}
         for key in sorted(order):
@@ -135,12 +136,12 @@ class Table(RoutingTable):
             chosen = {
                 contact.long_id ^ goal: contact
                 for contact in order[key].nodes.values()
-                if contact.peer not in exclude and not (healthy and contact.failures)
+                if not (healthy and contact.failures)
             }
             found += [chosen[distance] for distance in sorted(chosen)]
-            if len(found) >= count:
+            if len(found) >= wanted:
                 break
-        return found[:count]
+        return [contact for contact in found[:wanted] if contact.peer not in exclude][:count]
 
     def find_neighbors(self, node: Contact, k: int | None = None, exclude: Contact | None = None) -> list[Contact]:
         """As the package's method, but exact: the contacts nearest to a node, without it and `exclude`."""
