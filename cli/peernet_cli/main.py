@@ -85,8 +85,9 @@ class Commands(click.Group):
             what = f"{error.filename}" if error.filename else "the output can't be written"
             return _tell_os_error(terminal, PeernetError(f"{what}: {error.strerror or error}"))
         except Exception as error:  # noqa: BLE001 - the last border: a fault of peernet is one line too
-            kind = type(error).__name__
-            terminal.error(PeernetError(f"{kind}: {error}; this is a fault in peernet, `peernet -v` shows where"))
+            leaf = _only_leaf(error)
+            kind = type(leaf).__name__
+            terminal.error(PeernetError(f"{kind}: {leaf}; this is a fault in peernet, `peernet -v` shows where"))
             if terminal.verbose:
                 terminal.note(traceback.format_exc().rstrip())
             return PeernetError.exit_code
@@ -97,6 +98,13 @@ def _tell_os_error(terminal: Terminal, error: PeernetError) -> int:
     terminal.json = False
     terminal.error(error)
     return error.exit_code
+
+
+def _only_leaf(error: BaseException) -> BaseException:
+    """Return what a nursery has wrapped, where that is one error."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _own(arguments: list[str]) -> list[str]:

@@ -147,3 +147,15 @@ def test_with_json_the_error_is_a_json_line_too(peernet: Run, json_lines: Callab
 def test_json_after_two_dashes_is_the_projects(peernet: Run) -> None:
     result = peernet("submit", "missing.py", "--", "--json")
     check(result, "missing.py")
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), ExceptionGroup("wrapped", [KeyError("x")])])
+def test_a_fault_of_peernet_is_one_line_too(
+    peernet: Run, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail() -> str:
+        raise error
+
+    monkeypatch.setattr("platform.python_version", fail)
+    check(peernet("version"), "KeyError: 'x'", "a fault in peernet", code=1)
+    assert "in fail" in peernet("-v", "version").stderr

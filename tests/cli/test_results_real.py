@@ -61,6 +61,7 @@ def test_json_lines_only(lone_peer: Any) -> None:
 
 def test_two_fetches_are_identical_and_need_no_running_peer(installed: Any) -> None:
     ran = installed.run("submit", installed.write(MIXED), "--local", "1", "--json", "-o", "first")
+    assert ran.returncode == 0, ran
     job = json.loads(ran.stdout.splitlines()[-1])["job"]
     assert installed.run("results", job[:8], "-o", "second").stdout.startswith("results: second  (3 slices, ")
     assert installed.run("results", job, "-o", "second").stdout.startswith("results: second-2  (")
