@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 import trio
 
 from peernet.core.effects import Answer, Effect, Forget, Note, Save
-from peernet.core.events import Event, Tick
+from peernet.core.events import Event, Received, Requested, Tick
 from peernet.core.node import NodeCore
 from peernet.core.records import encode_record
-from peernet.errors import StorageError
+from peernet.errors import BusyError, StorageError
 from peernet.runtime.clock import Clock
 from peernet.storage.journal import Change, Journal, Removal
 
@@ -25,7 +25,8 @@ BATCH = 256
 """Events handled for one commit: a commit costs what handling a few events does, and latency stays low."""
 
 QUEUE_LIMIT = 65_536
-"""Events that may wait. The connections' own bounds keep the queue far below; beyond it notices are dropped."""
+"""Events that may wait before those that other peers can cause at will are turned away: 256 connections send faster
+than a disk that refuses takes. All others are bounded by what the core itself has asked for."""
 
 RETRY_SECONDS = 1.0
 
@@ -63,9 +64,18 @@ class Driver:
         self.dropped = 0
 
     def post(self, event: Event) -> None:
-        """Take in an event. Returns at once."""
-        if len(self._events) >= QUEUE_LIMIT:
+        """Take in an event. Returns at once.
+
+        When too many wait, a notice is dropped, as notices may be, and a call is refused. An outcome, or the begin or
+        end of a connection, is always taken: the core waits for it, and for each there is one at most.
+
+        Raises:
+            BusyError: the event is a peer's call, and too many events wait.
+        """
+        if len(self._events) >= QUEUE_LIMIT and isinstance(event, Received | Requested):
             self.dropped += 1
+            if isinstance(event, Requested):
+                raise BusyError("busy: try again later")
             return
         self._events.append(event)
         self._woken.set()

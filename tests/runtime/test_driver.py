@@ -10,12 +10,24 @@ import pytest
 import trio
 
 from peernet.core.effects import Answer, Disconnect, Effect, Forget, Note, Save
-from peernet.core.events import Event, LeaveAsked, Listening, Now, PeerLost, Tick
+from peernet.core.events import (
+    Done,
+    Event,
+    LeaveAsked,
+    Listening,
+    Now,
+    PeerLost,
+    Received,
+    Requested,
+    Tick,
+)
 from peernet.core.records import MineRecord
-from peernet.errors import StorageError
+from peernet.errors import BusyError, StorageError
+from peernet.runtime import driver as driver_module
 from peernet.runtime.driver import Driver
 from peernet.storage.journal import Change, Journal, Removal
 from peernet.types import PeerId
+from peernet.wire.kad import Probe
 
 BOB = PeerId(b"b" * 32)
 
@@ -152,3 +164,20 @@ async def test_notes_reach_the_watcher_and_nothing_else(make_driver: Any, autoju
     await run_for(fixture, 1.0, PeerLost(BOB, "gone", True))
     assert fixture.notes == ["look here"]
     assert fixture.left == []
+
+
+async def test_a_flood_of_other_peers_messages_never_costs_an_outcome(
+    make_driver: Any, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver_module, "QUEUE_LIMIT", 8)
+    fixture = make_driver(lambda event: [])
+    for _ in range(100):
+        fixture.driver.post(Received(BOB, Probe()))
+    with pytest.raises(BusyError):
+        fixture.driver.post(Requested(BOB, 1, Probe()))
+    outcomes = [Done(number, None) for number in range(100)]
+    await run_for(fixture, 1.0, *outcomes, PeerLost(BOB, "gone", False))
+    assert [event for event in fixture.core.handled if isinstance(event, Done)] == outcomes
+    assert len([event for event in fixture.core.handled if isinstance(event, Received)]) == 8
+    assert isinstance(fixture.core.handled[-1], PeerLost)
+    assert fixture.driver.dropped == 93
