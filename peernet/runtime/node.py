@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,26 +23,24 @@ from peernet.core.effects import (
     UnpinBlobs,
 )
 from peernet.core.events import Event, Failure, JoinAsked, LeaveAsked, Listening
-from peernet.core.node import Identity, NodeCore
+from peernet.core.node import Identity
 from peernet.identity.keys import KeyPair, verify
 from peernet.identity.multiaddr import Multiaddr
 from peernet.identity.peerid import format_peer_id
-from peernet.net import Pool, TcpTransport
+from peernet.net import Pool
 from peernet.runtime.addresses import reachable_at
 from peernet.runtime.boxes import BoxEffect, Boxes
-from peernet.runtime.clock import system_clock
 from peernet.runtime.control import serve_control
 from peernet.runtime.driver import Driver
 from peernet.runtime.failures import to_error
 from peernet.runtime.groups import unwrapped
-from peernet.runtime.machine import measure, measure_speed
 from peernet.runtime.network import Network
 from peernet.runtime.options import PeerOptions
 from peernet.runtime.payloads import Payloads
 from peernet.runtime.restore import pin_results, restore
 from peernet.runtime.service import Service
-from peernet.sandbox import Executor, Findings, PlainExecutor, probe
-from peernet.storage.blobs import BlobStore
+from peernet.runtime.surroundings import Surroundings
+from peernet.sandbox import Executor, Findings, PlainExecutor
 from peernet.storage.home import Home
 from peernet.storage.journal import Journal
 from peernet.storage.keyfile import load_or_create_key
@@ -71,38 +67,41 @@ class Node:
         journal: Journal,
         executor: Executor,
         findings: Findings,
+        surroundings: Surroundings,
     ) -> None:
         self.options = options
         self.home = home
         self.key = key
         self.journal = journal
         self.findings = findings
+        self.surroundings = surroundings
         self.warnings: deque[str] = deque(maxlen=WARNINGS_KEPT)
-        self.blobs = BlobStore(home.blob_folder, options.config.storage.blob_quota, options.config.storage)
-        self.payloads = Payloads(self.blobs)
+        self.blobs = surroundings.blobs(home.blob_folder, options.config)
+        self.payloads = Payloads(self.blobs, surroundings.blocking)
         self._executor = executor
-        instance = Instance(secrets.token_bytes(16))
-        self.core = NodeCore(
+        clock, secret = surroundings.clock, surroundings.secret
+        instance = Instance(secret(16))
+        self.core = surroundings.core(
             Identity(key.peer_id, instance, key.sign, verify),
             options.config,
             slots=options.slots if findings.tier else 0,
             max_slices=options.max_slices,
             serves=options.serves,
-            seed=secrets.randbits(64),
-            secret=secrets.token_bytes,
+            seed=_seed(secret),
+            secret=secret,
         )
-        self.driver = Driver(self.core, journal, system_clock, self._carry, self._note)
+        self.driver = Driver(self.core, journal, clock, self._carry, self._note)
         self.pool = Pool(
             key,
             instance,
-            TcpTransport(),
+            surroundings.transport,
             options.config.net,
             self.blobs,
             self.driver.post,
-            random.Random(secrets.randbits(64)),
-            secrets.token_bytes,
+            random.Random(_seed(secret)),
+            secret,
             verify,
-            lambda: system_clock().wall,
+            lambda: clock().wall,
         )
         self.service = Service(self)
         self.port = options.port
@@ -149,9 +148,11 @@ class Node:
             )
             self.port = await nursery.start(self.pool.run, self.options.host, self.options.port)
             self.driver.post(Listening(self.port))
-            await nursery.start(serve_control, self.home.control_socket, self.service.serve)
+            if self.surroundings.control:
+                await nursery.start(serve_control, self.home.control_socket, self.service.serve)
             pin_results(self.journal, self.blobs.pin)
-            first = self.core.start(restore(self.journal, self.options.return_by_itself), system_clock())
+            restored = restore(self.journal, self.options.return_by_itself)
+            first = self.core.start(restored, self.surroundings.clock())
             nursery.start_soon(self.driver.run, first)
             nursery.start_soon(self._measure)
             if self.options.join:
@@ -165,9 +166,9 @@ class Node:
             await self.pool.aclose()
 
     async def _measure(self) -> None:
-        speed = await trio.to_thread.run_sync(measure_speed)
+        speed = await self.surroundings.blocking(self.surroundings.measure_speed)
         while True:
-            self.driver.post(measure(self.findings.tier, speed))
+            self.driver.post(self.surroundings.measure(self.findings.tier, speed))
             await trio.sleep(MEASURE_SECONDS)
 
     def _carry(self, effect: Effect) -> None:
@@ -194,23 +195,26 @@ async def open_node(
     options: PeerOptions,
     on_note: Callable[[Note], None] | None = None,
     executor: Executor | None = None,
+    surroundings: Surroundings | None = None,
 ) -> AsyncIterator[Node]:
     """Run a peer for as long as the context lasts. executor: what runs boxes, if not this machine's own way.
+    surroundings: the machine, if not the real one.
 
     Raises:
         HomeInUseError: another peer runs in the home. KeyFileError: the key is unusable. PortInUseError: the port
             is taken. AddressError, UnreachableError, WrongPeerError: `options.join` did not work.
         StorageError: the disk refused.
     """
+    surroundings = surroundings or Surroundings()
     home = Home.open(options.home)
     with unwrapped(), home.lock():
-        key = KeyPair.from_seed(load_or_create_key(home.key_file, os.urandom))
+        key = KeyPair.from_seed(load_or_create_key(home.key_file, surroundings.secret))
         async with AsyncExitStack() as stack:
-            journal = stack.enter_context(Journal.open(home.journal_file, config=options.config.storage))
-            findings = probe()
+            journal = stack.enter_context(surroundings.journal(home.journal_file, options.config))
+            findings = surroundings.findings()
             executor = executor or PlainExecutor(home.scratch_folder, options.config.box)
             stack.push_async_callback(executor.aclose)
-            node = Node(options, home, key, journal, executor, findings)
+            node = Node(options, home, key, journal, executor, findings, surroundings)
             if on_note is not None:
                 node.on_note = on_note
             async with trio.open_nursery() as nursery:
@@ -227,3 +231,7 @@ async def open_node(
 async def _run_in(scope: trio.CancelScope, node: Node, *, task_status: trio.TaskStatus[None]) -> None:
     with scope:
         await node.run(task_status=task_status)
+
+
+def _seed(secret: Callable[[int], bytes]) -> int:
+    return int.from_bytes(secret(8), "big")

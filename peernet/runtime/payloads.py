@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-import trio
-
 from peernet.config import INLINE_LIMIT
 from peernet.errors import BlobMissingError
+from peernet.runtime.surroundings import Blocking
 from peernet.storage.blobs import BlobStore
 from peernet.types import Digest, Payload
 
@@ -16,10 +15,11 @@ THREAD_SIZE = 1024 * 1024
 
 
 class Payloads:
-    """Turns bytes into payloads and back, over one blob store."""
+    """Turns bytes into payloads and back, over one blob store. blocking: where work on large ones runs."""
 
-    def __init__(self, blobs: BlobStore) -> None:
+    def __init__(self, blobs: BlobStore, blocking: Blocking) -> None:
         self.blobs = blobs
+        self._blocking = blocking
 
     async def get(self, payload: Payload) -> bytes:
         """Return the bytes of a payload.
@@ -34,7 +34,7 @@ class Payloads:
             raise BlobMissingError(f"the blob {payload.digest.hex()} of {payload.size} bytes is not here")
         if size < THREAD_SIZE:
             return self.blobs.get(payload.digest)
-        return await trio.to_thread.run_sync(self.blobs.get, payload.digest)
+        return await self._blocking(self.blobs.get, payload.digest)
 
     async def keep(self, data: bytes) -> Payload:
         """Return the payload of bytes; large ones are written to the blob store first.
@@ -46,4 +46,4 @@ class Payloads:
             return Payload(Digest(hashlib.sha256(data).digest()), len(data), data)
         if len(data) < THREAD_SIZE:
             return Payload(self.blobs.put(data), len(data))
-        return Payload(await trio.to_thread.run_sync(self.blobs.put, data), len(data))
+        return Payload(await self._blocking(self.blobs.put, data), len(data))

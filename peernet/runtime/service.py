@@ -112,9 +112,9 @@ class Service:
                     yield reply
 
     async def _submit(self, request: Submit) -> JobId:
-        blobs = self._node.blobs
-        host = await trio.to_thread.run_sync(blobs.put, request.host_bundle)
-        worker = await trio.to_thread.run_sync(blobs.put, request.worker_bundle)
+        blobs, blocking = self._node.blobs, self._node.surroundings.blocking
+        host = await blocking(blobs.put, request.host_bundle)
+        worker = await blocking(blobs.put, request.worker_bundle)
         submission = Submission(
             host_bundle=host,
             worker_bundle=worker,
