@@ -9,8 +9,11 @@ from dataclasses import dataclass
 class GossipConfig:
     """See each field. Times are seconds."""
 
+    # The neighbourhood (active view).
+
     near: int = 8
-    """Neighbours chosen for a low round trip. With the random ones it reaches a thousand peers in three hops."""
+    """Neighbours chosen for a low round trip. With the random ones it reaches a thousand peers in three
+    hops."""
 
     random: int = 4
     """Neighbours chosen at random: near ones alone would form islands."""
@@ -19,17 +22,24 @@ class GossipConfig:
     """Neighbours at most, those that chose this peer included: twice its own choice, as choices are mutual on
     average, so that a newcomer always finds room somewhere."""
 
-    tend_seconds: float = 5.0
-    """How often the neighbourhood is looked after. Jittered by half."""
+    tend_seconds: float = 10.0
+    """How often the neighbourhood is looked after. Jittered by half. Losses are mended at once, so this is only
+    for what went unnoticed."""
 
     tend_first_seconds: float = 0.2
-    """The first look, once a first connection stands: a newcomer wants neighbours now."""
+    """From a first connection, or the loss of a neighbour, to looking for others: a newcomer wants neighbours
+    now, and several losses at once are one search."""
+
+    lonely_seconds: float = 2.0
+    """How often a peer without any neighbour looks for one. Jittered by half."""
 
     swap_seconds: float = 60.0
-    """How often a farther neighbour may give way to a nearer peer: slow, so that the neighbourhood is stable."""
+    """How often a farther neighbour may give way to a nearer peer: slow, so that the neighbourhood is
+    stable."""
 
     swap_gain: float = 0.7
-    """A nearer peer replaces a neighbour only below this share of its round trip: noise must not cause swaps."""
+    """A nearer peer replaces a neighbour only below this share of its round trip: noise must not cause
+    swaps."""
 
     befriend_timeout: float = 8.0
     """The answer to `Befriend`: a dial and a round trip."""
@@ -40,21 +50,121 @@ class GossipConfig:
     refused_peers: int = 512
     """How many such peers are remembered."""
 
+    forced_seconds: float = 1.0
+    """A full neighbourhood makes room for a peer that has no neighbour at most so often: claims of need are
+    free."""
+
+    # Known peers (passive view).
+
+    passive: int = 48
+    """Peers remembered as candidates: four times the neighbours wanted, to survive the loss of most of them."""
+
+    shuffle_seconds: float = 60.0
+    """How often some of them are exchanged with another peer. Jittered by half. At 48 places and 8 contacts a
+    time the view is renewed in some 5 minutes, faster than peers come and go at 10 % a minute."""
+
+    shuffle_walk: int = 4
+    """Hops of a shuffle's random walk: long enough to leave the vicinity of a cluster of 12 neighbours each."""
+
+    shuffle_answer_seconds: float = 10.0
+    """How long the answer to a shuffle is taken: a walk and the way back. Others' are not asked for."""
+
+    shuffle_rate: float = 0.5
+    """Shuffles taken or passed on from one neighbour a second. Walks cross a peer 5 times a minute from all its
+    neighbours together; a flood of them must not fill the view with one author's friends."""
+
+    # The tree.
+
+    lazy_seconds: float = 0.1
+    """How long `IHave`s are gathered before they leave: those that cross others in the time are saved."""
+
+    missing_seconds: float = 0.5
+    """From a first `IHave` to asking for what did not come by the tree; up to half as much again by chance, so
+    that the first one mends it for those behind. The slowest path of the tree is so much longer than the
+    shortest."""
+
+    graft_seconds: float = 0.3
+    """From asking a peer to asking the next, besides twice its round trip."""
+
+    graft_tries: int = 8
+    """How often a rumour is asked for, of all who announced it in turn. Eight times 30 % mute is one in
+    10,000."""
+
+    holders: int = 8
+    """Peers remembered of those who announced a missing rumour."""
+
+    missing: int = 64
+    """Missing rumours that one neighbour was the first to announce. Each has some 300 bytes; an honest peer's
+    are the offers of the last second."""
+
+    grow_misses: int = 2
+    """Rumours in a row that had to be asked for until the tree is grown at their giver. One may have been lost
+    on the way; growing then would add a path that the next rumour takes in vain."""
+
+    optimise_hops: int = 4
+    """An `IHave` that many hops shorter than the way by which a rumour came moves the tree to its sender."""
+
+    optimise_seconds: float = 5.0
+    """The tree is moved so at most so often: authors at different places must not pull it to and fro."""
+
     seen: int = 8192
-    """Digests of envelopes seen lately. Two minutes of 60 envelopes a second, 32 bytes each."""
+    """Ids of rumours seen lately: five minutes of 25 rumours a second, some 150 bytes each. Two halves, of
+    which the older is forgotten when the younger is full or old."""
+
+    seen_seconds: float = 300.0
+    """Ids are remembered for so long at least: the lifetime of an offer, so that none is heard twice."""
+
+    cache: int = 256
+    """Rumours kept to be asked for."""
+
+    cache_bytes: int = 512 * 1024
+    """Bytes of them: the cache is full of the largest offers (2 KiB), not of the largest envelopes (16 KiB)."""
+
+    cache_seconds: float = 30.0
+    """How long they are kept. Who misses one asks within a few seconds."""
 
     tombstones: int = 4096
     """Ended jobs whose offers are dropped until they expire."""
 
     rate: float = 50.0
-    """New envelopes a second taken from one neighbour on average; an honest one passes on what its own
-    neighbourhood says, a few a second."""
+    """New envelopes a second taken from one neighbour on average, and given to one that asks; an honest one
+    passes on what its own neighbourhood says, a few a second."""
 
     burst: float = 200.0
-    """New envelopes taken at once: a neighbour that was cut off has much to tell."""
+    """Envelopes taken or given at once: a neighbour that was cut off has much to tell."""
 
     offer_lifetime: float = 300.0
     """The longest that an offer is believed; owners repeat them."""
 
     tombstone_lifetime: float = 7 * 86_400.0
     """The longest that a tombstone is believed: the longest life of a job's manifest."""
+
+    # Scores: points against a neighbour, which decay.
+
+    blame_limit: float = 20.0
+    """Points at which a neighbour is dropped. What bad luck can bring (crossing messages, loss, clocks that
+    differ) stays below half of it; two forgeries or twenty rumours withheld reach it."""
+
+    blame_half_life: float = 60.0
+    """Seconds in which points halve."""
+
+    blame_seconds: float = 600.0
+    """A neighbour dropped so is neither asked nor taken for this long."""
+
+    blame_forged: float = 10.0
+    """For an envelope that no honest peer passes on: bad signature, undecodable, unknown domain."""
+
+    blame_unfit: float = 2.0
+    """For what may be a matter of clocks or of addresses: expired, from the future, a foreign reply address."""
+
+    blame_turn: float = 1.0
+    """For a message out of turn: beyond its reach, more than the rate allows, a stale advert of its own."""
+
+    blame_withheld: float = 1.0
+    """For a rumour that was announced and not given."""
+
+    blame_waste: float = 0.25
+    """For a copy pushed well after `Prune`, or that nobody asked for."""
+
+    prune_grace: float = 2.0
+    """From `Prune` to when copies count: what was on its way, and a second `Prune` if the first was lost."""

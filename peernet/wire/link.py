@@ -18,7 +18,7 @@ from peernet.wire.base import (
     Text,
     WallTime,
 )
-from peernet.wire.gossip import Befriend, Befriended, Rumour, Unfriend
+from peernet.wire.gossip import Befriend, Befriended, Graft, IHave, Prune, Rumour, Shuffle, Shuffled, Unfriend
 from peernet.wire.kad import Alive, FindNode, FindValue, Nodes, Probe, Store, Stored, Values
 from peernet.wire.work import (
     Grant,
@@ -89,6 +89,11 @@ Body = (
     | Befriended
     | Unfriend
     | Rumour
+    | IHave
+    | Graft
+    | Prune
+    | Shuffle
+    | Shuffled
     | Pull
     | Parked
     | PullRefused

@@ -1,58 +1,65 @@
-"""Gossip: eager flooding of signed envelopes in the neighbourhood, with a seen-set and a hop limit.
+"""Gossip: adverts among neighbours, offers and tombstones over rings or to everybody.
 
-An envelope is checked before it is forwarded, so nobody can make the network carry rubbish. The first hop of an
-offer also checks that the address where its owner wants answers is the one that the offer came from: otherwise one
-signed offer could aim the whole network at a victim.
+This is the face that the rest of the core sees; the neighbourhood, the tree, and the checks are rooms of their
+own.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
-from typing import Protocol
 
 from peernet.core.adverts import Adverts
 from peernet.core.context import Context
+from peernet.core.gossip.intake import Intake, OfferListener, Verdict
+from peernet.core.gossip.neighbour import Neighbour
 from peernet.core.gossip.neighbourhood import Neighbourhood
-from peernet.core.gossip.seen import Allowance, SeenSet
+from peernet.core.gossip.passive import own_addresses
+from peernet.core.gossip.plumtree import Plumtree
+from peernet.core.gossip.store import Store, rumour_id
 from peernet.core.kad import Kad
-from peernet.errors import EnvelopeError, ProtocolError
-from peernet.identity.envelope import Opened, open_envelope, peek_domain
-from peernet.identity.multiaddr import Multiaddr
-from peernet.types import JobId, PeerId
+from peernet.types import PeerId
 from peernet.wire.base import Message
-from peernet.wire.codec import decode_body
-from peernet.wire.gossip import MAX_HOPS, Befriend, Rumour, Unfriend
+from peernet.wire.gossip import (
+    MAX_DEPTH,
+    MAX_HOPS,
+    Befriend,
+    Graft,
+    IHave,
+    Prune,
+    Rumour,
+    Shuffle,
+    Shuffled,
+    Unfriend,
+)
 from peernet.wire.link import Body
-from peernet.wire.signed import ADVERT, OFFER, TOMBSTONE, Offer, Tombstone
-
-
-class OfferListener(Protocol):
-    """Who wants to hear of offers: the worker."""
-
-    def on_offer(self, opened: Opened, offer: Offer) -> None:
-        """A valid offer was heard."""
-
-    def on_tombstone(self, author: PeerId, job: JobId) -> None:
-        """The author says that its job is over."""
 
 
 class Gossip:
     """Spreads and takes in adverts, offers and tombstones."""
 
+    __slots__ = ("_adverts", "_config", "_ctx", "_intake", "_store", "_tree", "neighbourhood")
+
     def __init__(self, ctx: Context, kad: Kad, adverts: Adverts, listener: OfferListener) -> None:
         self._ctx = ctx
         self._config = ctx.config.gossip
         self._adverts = adverts
-        self._listener = listener
-        self._seen = SeenSet(self._config.seen)
-        self._allowance = Allowance(self._config.rate, self._config.burst)
-        self._ended: OrderedDict[tuple[PeerId, JobId], float] = OrderedDict()
-        self.neighbourhood = Neighbourhood(ctx, kad, self._welcome, self._allowance.forget)
-        self.handlers: dict[type[Message], Callable[[PeerId, Body], Body | str | None]] = {
-            Befriend: self.neighbourhood.on_befriend,
+        self._intake = Intake(ctx, adverts, listener)
+        self._store = Store(self._config)
+        self.neighbourhood = Neighbourhood(ctx, kad, self._welcome, self._parted)
+        self._tree = Plumtree(ctx, self.neighbourhood, self._store)
+
+    @property
+    def handlers(self) -> dict[type[Message], Callable[[PeerId, Body], Body | str | None]]:
+        """What each message is given to. Made when asked for: the router keeps it, once."""
+        return {
+            Befriend: self._on_befriend,
             Unfriend: self.neighbourhood.on_unfriend,
+            Shuffle: self.neighbourhood.on_shuffle,
+            Shuffled: self.neighbourhood.on_shuffled,
             Rumour: self._on_rumour,
+            IHave: self._tree.on_ihave,
+            Graft: self._tree.on_graft,
+            Prune: self._tree.on_prune,
         }
 
     def start(self) -> None:
@@ -72,31 +79,34 @@ class Gossip:
         self.neighbourhood.leave_all()
 
     def spread_advert(self, envelope: bytes) -> None:
-        """Tell the neighbours of this peer's own advert."""
-        self._seen.add(envelope)
-        for peer in self.neighbourhood.members():
-            self._ctx.send(peer, Rumour(envelope, 0, 1))
+        """Tell the neighbours of this peer's own advert. It goes no further."""
+        rumour = Rumour(envelope, 0, 1)
+        for peer in self.neighbourhood.active:
+            self._ctx.send(peer, rumour)
 
     def spread(self, make: Callable[[tuple[str, ...]], bytes], reach: int) -> None:
-        """Spread an own offer or tombstone over `reach` hops, and to this peer's own worker.
+        """Spread an own offer or tombstone, and give it to this peer's own worker.
 
-        make: seals the envelope for a set of reply addresses. Neighbours that see this peer at different hosts get
-        envelopes of their own, each with the one address that they can check.
+        make: seals the envelope for a set of reply addresses. Neighbours that see this peer at different hosts
+        get envelopes of their own, each with the one address that they can check. reach: hops from 1 on;
+        `MAX_HOPS` and more are everybody.
         """
         groups: dict[str, list[PeerId]] = {}
-        for peer in self.neighbourhood.members():
+        for peer in self.neighbourhood.active:
             groups.setdefault(self._ctx.links[peer].observed, []).append(peer)
         self._take_own(make(()))
+        limit = reach if reach < MAX_HOPS else MAX_DEPTH
         for host, peers in groups.items():
-            envelope = make(self._reply_addresses(host))
-            self._seen.add(envelope)
-            for peer in peers:
-                self._ctx.send(peer, Rumour(envelope, 0, min(reach, MAX_HOPS)))
+            envelope = make(own_addresses(self._ctx, host))
+            name = rumour_id(envelope)
+            self._store.see(name, self._ctx.now.mono)
+            self._tree.publish(name, envelope, limit, peers)
 
-    def _reply_addresses(self, host: str) -> tuple[str, ...]:
-        if self._ctx.port is None or not host:
-            return ()
-        return (str(Multiaddr(host, self._ctx.port, self._ctx.me)),)
+    def _take_own(self, envelope: bytes) -> None:
+        self._store.see(rumour_id(envelope), self._ctx.now.mono)
+        verdict, kind = self._intake.take(self._ctx.me, envelope, first_hop=False)
+        if kind:
+            self._ctx.refuse(kind, self._ctx.me, verdict.value)
 
     def _welcome(self, peer: PeerId) -> None:
         """A new neighbour hears this peer's advert at once."""
@@ -104,79 +114,41 @@ class Gossip:
         if envelope:
             self._ctx.send(peer, Rumour(envelope, 0, 1))
 
-    def _take_own(self, envelope: bytes) -> None:
-        self._seen.add(envelope)
-        domain = peek_domain(envelope)
-        self._take(self._ctx.me, envelope, domain, first_hop=False)
+    def _parted(self, peer: PeerId, neighbour: Neighbour) -> None:
+        self._tree.parted(neighbour)
+
+    def _on_befriend(self, peer: PeerId, body: Body) -> Body:
+        assert isinstance(body, Befriend)
+        return self.neighbourhood.on_befriend(peer, body)
 
     def _on_rumour(self, peer: PeerId, body: Body) -> None:
         assert isinstance(body, Rumour)
-        if not self.neighbourhood.expects(peer):
+        neighbour = self.neighbourhood.get(peer)
+        if neighbour is None:
             self._ctx.refuse("rumour: not a neighbour", peer, "")
+            self.neighbourhood.stranger(peer)
             return
-        if body.hops >= body.reach:
-            self._ctx.refuse("rumour: beyond its reach", peer, "")
-            return
-        if body.envelope in self._seen:
-            return
-        if not self._allowance.take(peer, self._ctx.now.mono):
-            self._ctx.refuse("rumour: too many", peer, "")
-            return
-        self._seen.add(body.envelope)
-        try:
-            domain = peek_domain(body.envelope)
-            fresh = self._take(peer, body.envelope, domain, first_hop=body.hops == 0)
-        except EnvelopeError as error:
-            self._ctx.refuse(f"rumour: {error.reason}", peer, str(error))
-            return
-        except ProtocolError as error:
-            self._ctx.refuse("rumour: undecodable", peer, str(error))
-            return
-        if fresh and body.hops + 1 < body.reach:
-            onward = Rumour(body.envelope, body.hops + 1, body.reach)
-            for other in self.neighbourhood.members():
-                if other != peer:
-                    self._ctx.send(other, onward)
+        name = rumour_id(body.envelope)
+        if name in self._store:
+            self._tree.repeated(peer, neighbour, name, body)
+        elif body.hops >= body.reach:
+            self.neighbourhood.blame(peer, self._config.blame_turn, "rumour: beyond its reach")
+        elif not neighbour.may_bring(self._ctx.now.mono, self._config):
+            self.neighbourhood.blame(peer, self._config.blame_turn, "rumour: too many")
+        else:
+            self._take_new(peer, name, body)
 
-    def _take(self, peer: PeerId, envelope: bytes, domain: str, *, first_hop: bool) -> bool:
-        """Check an envelope and hand it to whom it concerns; return whether it is worth forwarding."""
-        if domain == ADVERT:
-            return self._adverts.accept(envelope, peer) is not None
-        if domain == OFFER:
-            return self._take_offer(peer, self._open(envelope, OFFER, self._config.offer_lifetime), first_hop)
-        if domain == TOMBSTONE:
-            return self._take_tombstone(self._open(envelope, TOMBSTONE, self._config.tombstone_lifetime))
-        self._ctx.refuse("rumour: unknown domain", peer, repr(domain))
-        return False
+    def _take_new(self, peer: PeerId, name: bytes, rumour: Rumour) -> None:
+        """Check a rumour that was not seen before, and send it on if it is worth it."""
+        verdict, kind = self._intake.take(peer, rumour.envelope, first_hop=rumour.hops == 0)
+        if verdict is not Verdict.MISLED and not self._intake.is_advert(rumour.envelope):
+            # What only came by a wrong way may come by the right one. Adverts are few, long-lived, and go one
+            hop. self._store.see(name, self._ctx.now.mono) missing = self._tree.came(name) if verdict is
+            Verdict.FRESH: self._tree.carry(peer, name, rumour, missing) if kind: self.neighbourhood.blame(peer,
+            self._points(verdict), kind)
 
-    def _take_offer(self, peer: PeerId, opened: Opened, first_hop: bool) -> bool:
-        offer = decode_body(Offer, opened.body)
-        if self._ended.get((opened.author, offer.job), 0.0) > self._ctx.now.wall:
-            return False
-        if first_hop and not self._answers_where_it_is(peer, opened, offer):
-            self._ctx.refuse("offer: foreign reply address", peer, ", ".join(offer.addresses))
-            return False
-        self._listener.on_offer(opened, offer)
-        return True
-
-    def _answers_where_it_is(self, peer: PeerId, opened: Opened, offer: Offer) -> bool:
-        """Whether the first hop got the offer from its author, and it wants answers where it is connected from."""
-        link = self._ctx.links.get(peer)
-        return (
-            link is not None
-            and opened.author == peer
-            and all(address in link.addresses for address in offer.addresses)
-        )
-
-    def _take_tombstone(self, opened: Opened) -> bool:
-        job = decode_body(Tombstone, opened.body).job
-        self._ended[(opened.author, job)] = opened.expires
-        if len(self._ended) > self._config.tombstones:
-            self._ended.popitem(last=False)
-        self._listener.on_tombstone(opened.author, job)
-        return True
-
-    def _open(self, envelope: bytes, domain: str, lifetime: float) -> Opened:
-        return open_envelope(
-            envelope, domain, now=self._ctx.now.wall, verify=self._ctx.verify, max_lifetime=lifetime
-        )
+    def _points(self, verdict: Verdict) -> float:
+        config = self._config
+        if verdict is Verdict.FORGED:
+            return config.blame_forged
+        return config.blame_turn if verdict is Verdict.TURN else config.blame_unfit

@@ -1,67 +1,82 @@
-"""A bounded neighbourhood: peers of low round trip plus a random floor.
+"""The active view: a bounded neighbourhood of peers of low round trip plus a random floor.
 
-A peer fills its own choice (near + random) from connected peers and from contacts of the DHT, asking each with
-`Befriend`; it takes in others that ask up to a limit. Now and then a farther neighbour gives way to a nearer peer.
-This is the place where an active and a passive view (HyParView) would stand.
+A peer fills its own choice (near + random) from connected peers, the passive view and contacts of the DHT,
+asking each with `Befriend`; it takes in others that ask up to a limit, and when full makes room for one that
+has nobody. Lost neighbours are replaced at once. Now and then a farther neighbour gives way to a nearer peer.
+Neighbours collect points for what honest ones do not do, and are dropped when they have too many.
+
+Source: HyParView (see `passive`), whose priorities of NEIGHBOR are `Befriend.urgent`. Different from it,
+nearness counts, and views are of 12 to 24: a small view saves no copies once a tree is laid over it, and a
+large one survives.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from peernet.core.context import Context
 from peernet.core.effects import Hold
 from peernet.core.events import Done, Outcome
+from peernet.core.gossip.neighbour import Neighbour
+from peernet.core.gossip.passive import OWN_ADDRESSES, PassiveView
 from peernet.core.kad import Kad
 from peernet.types import PeerId
-from peernet.wire.gossip import Befriend, Befriended, Unfriend
+from peernet.wire.gossip import Befriend, Befriended, Shuffle, Shuffled, Unfriend
 from peernet.wire.kad import MAX_CONTACTS, WireContact
 from peernet.wire.link import Body
 
 
-@dataclass(slots=True)
-class Neighbour:
-    """A neighbour. chosen: this peer asked for it. by_chance: it belongs to the random floor."""
-
-    chosen: bool
-    by_chance: bool
-
-
 class Neighbourhood:
     """Who the neighbours are. `welcome` is called with each new one, `parted` with each that leaves."""
+
+    __slots__ = (
+        "_asking",
+        "_banned",
+        "_config",
+        "_ctx",
+        "_forced",
+        "_hurried",
+        "_kad",
+        "_last_swap",
+        "_parted",
+        "_refused",
+        "_welcome",
+        "active",
+        "passive",
+    )
 
     def __init__(
         self,
         ctx: Context,
         kad: Kad,
         welcome: Callable[[PeerId], None],
-        parted: Callable[[PeerId], None],
+        parted: Callable[[PeerId, Neighbour], None],
     ) -> None:
         self._ctx = ctx
         self._kad = kad
         self._config = ctx.config.gossip
         self._welcome = welcome
         self._parted = parted
-        self._members: dict[PeerId, Neighbour] = {}
-        self._asking: dict[PeerId, bool] = {}
-        self._refused: OrderedDict[PeerId, float] = OrderedDict()
-        self._hints: OrderedDict[PeerId, None] = OrderedDict()
+        self.active: dict[PeerId, Neighbour] = {}
+        self.passive = PassiveView(ctx, kad, self.active)
+        self._asking: dict[PeerId, Neighbour] = {}
+        self._refused: dict[PeerId, float] = {}
+        self._banned: dict[PeerId, float] = {}
         self._hurried = False
+        self._forced = float("-inf")
         self._last_swap = 0.0
 
     def __contains__(self, peer: PeerId) -> bool:
-        return peer in self._members
+        return peer in self.active
 
-    def expects(self, peer: PeerId) -> bool:
-        """Whether rumours of this peer are welcome: a neighbour, or one whose word to our asking is on its way (it
-        may tell its news before the answer is here)."""
-        return peer in self._members or peer in self._asking
+    def get(self, peer: PeerId) -> Neighbour | None:
+        """Return what is kept of a neighbour, or of one whose word to our asking is on its way (it may tell its
+        news before the answer is here); None for others, whose gossip is not welcome."""
+        return self.active.get(peer) or self._asking.get(peer)
 
     def members(self) -> list[PeerId]:
         """Return the neighbours, the oldest first."""
-        return list(self._members)
+        return list(self.active)
 
     def start(self) -> None:
         """Begin to look after the neighbourhood."""
@@ -69,22 +84,27 @@ class Neighbourhood:
 
     def on_connected(self, peer: PeerId) -> None:
         """A connection stands: perhaps a neighbour, and soon rather than at the next look."""
-        if not self._hurried and len(self._members) < self._wanted():
-            self._hurried = True
-            self._ctx.after(self._config.tend_first_seconds, self._hurry)
+        if len(self.active) < self._wanted():
+            self._hurry()
 
     def on_lost(self, peer: PeerId) -> None:
-        """A connection ended: a neighbour without one is none."""
-        self._drop(peer)
+        """A connection ended: a neighbour without one is none, and another takes its place soon."""
+        if peer in self.active:
+            self._drop(peer)
+            self._hurry()
 
-    def on_befriend(self, peer: PeerId, body: Body) -> Body:
+    def on_befriend(self, peer: PeerId, body: Befriend) -> Body:
         """Take in a peer that asks, while there is room."""
-        accepted = peer in self._members or (len(self._members) < self._config.limit and peer in self._ctx.links)
-        if accepted:
-            self._add(peer, chosen=False, by_chance=False)
+        accepted = peer in self.active or (peer in self._ctx.links and not self._is_banned(peer))
+        if accepted and peer not in self.active:
+            if len(self.active) >= self._config.limit and body.urgent:
+                self._make_room()
+            accepted = len(self.active) < self._config.limit
+            if accepted:
+                self._add(peer, Neighbour(chosen=False, by_chance=False))
         others = [
-            WireContact(other, self._ctx.book.get(other)[:8])
-            for other in self._members
+            WireContact(other, self._ctx.book.get(other)[:OWN_ADDRESSES])
+            for other in self.active
             if other != peer and self._ctx.book.get(other)
         ]
         self._ctx.random.shuffle(others)
@@ -92,8 +112,51 @@ class Neighbourhood:
 
     def on_unfriend(self, peer: PeerId, body: Body) -> None:
         """A neighbour ends the neighbourhood."""
-        self._drop(peer)
-        self._refuse(peer)
+        if peer in self.active:
+            self._drop(peer)
+            self._refuse(peer)
+            self._hurry()
+
+    def on_shuffle(self, peer: PeerId, body: Body) -> None:
+        """See `PassiveView.on_shuffle`. Only neighbours send walks this way, and only so many."""
+        assert isinstance(body, Shuffle)
+        neighbour = self.get(peer)
+        if neighbour is None:
+            self._ctx.refuse("shuffle: not a neighbour", peer, "")
+        elif not neighbour.may_shuffle(self._ctx.now.mono, self._config):
+            self.blame(peer, self._config.blame_turn, "shuffle: too many")
+        else:
+            self.passive.on_shuffle(peer, body)
+
+    def on_shuffled(self, peer: PeerId, body: Body) -> None:
+        """Peers in return for a shuffle, or forced upon this one: unproven either way, and few."""
+        assert isinstance(body, Shuffled)
+        if self._ctx.now.mono < self.passive.answers_until:
+            self.passive.take_answer(body.contacts)
+        else:
+            self._ctx.refuse("shuffle: out of turn", peer, "")
+
+    def stranger(self, peer: PeerId) -> None:
+        """One that is no neighbour gossips here: it does not know yet, or missed the word."""
+        if peer in self._ctx.links:
+            self._ctx.send(peer, Unfriend())
+
+    def blame(self, peer: PeerId, points: float, kind: str, text: str = "") -> None:
+        """Count what an honest neighbour does not do; with too many points it is one no more, for some time."""
+        self._ctx.refuse(kind, peer, text)
+        neighbour = self.get(peer)
+        if neighbour is None:
+            return
+        config, now = self._config, self._ctx.now.mono
+        if neighbour.add_blame(points, now, config.blame_half_life) < config.blame_limit:
+            return
+        self._ctx.refuse("neighbour: dropped", peer, f"{kind} was the last of too many")
+        _remember(self._banned, peer, now + config.blame_seconds, config.refused_peers)
+        self.passive.discard(peer)
+        if peer in self.active:
+            self._ctx.send(peer, Unfriend())
+            self._drop(peer)
+            self._hurry()
 
     def leave_all(self) -> None:
         """Tell all neighbours that this peer goes."""
@@ -105,27 +168,33 @@ class Neighbourhood:
         return self._config.near + self._config.random
 
     def _schedule(self) -> None:
-        jitter = self._ctx.random.uniform(0.5, 1.5)
-        self._ctx.after(self._config.tend_seconds * jitter, self._tend)
+        seconds = self._config.tend_seconds if self.active else self._config.lonely_seconds
+        self._ctx.after(seconds * self._ctx.random.uniform(0.5, 1.5), self._tend)
 
     def _hurry(self) -> None:
+        if not self._hurried:
+            self._hurried = True
+            self._ctx.after(self._config.tend_first_seconds, self._fill_soon)
+
+    def _fill_soon(self) -> None:
         self._hurried = False
         self._fill()
 
     def _tend(self) -> None:
         self._schedule()
-        if len(self._members) + len(self._asking) < self._wanted():
+        self.passive.shuffle_if_due()
+        if len(self.active) + len(self._asking) < self._wanted():
             self._fill()
         elif self._ctx.now.mono - self._last_swap >= self._config.swap_seconds:
             self._swap()
 
     def _fill(self) -> None:
         """Ask as many candidates as are missing: the random floor first, then the nearest."""
-        missing = self._wanted() - len(self._members) - len(self._asking)
+        missing = self._wanted() - len(self.active) - len(self._asking)
         if missing <= 0:
             return
         candidates = self._candidates()
-        by_chance = sum(member.by_chance for member in self._members.values())
+        by_chance = sum(member.by_chance for member in self.active.values())
         for _ in range(min(missing, max(0, self._config.random - by_chance), len(candidates))):
             self._ask(candidates.pop(self._ctx.random.randrange(len(candidates))), by_chance=True)
             missing -= 1
@@ -134,80 +203,109 @@ class Neighbourhood:
 
     def _swap(self) -> None:
         """Ask one peer that is clearly nearer than the farthest chosen near neighbour, and let that one go."""
-        near = [peer for peer, member in self._members.items() if member.chosen and not member.by_chance]
+        near = [peer for peer, member in self.active.items() if member.chosen and not member.by_chance]
+        self._last_swap = self._ctx.now.mono
         candidates = [peer for peer in self._candidates() if peer in self._ctx.links]
         if not near or not candidates:
             return
         farthest = max(near, key=self._distance)
         nearest = min(candidates, key=self._distance)
         if self._distance(nearest) < self._config.swap_gain * self._distance(farthest):
-            self._last_swap = self._ctx.now.mono
-            self._ctx.send(farthest, Unfriend())
-            self._drop(farthest)
+            self._part(farthest)
             self._refuse(farthest)
             self._ask(nearest, by_chance=False)
 
+    def _make_room(self) -> None:
+        """Let a neighbour go for one that has nobody: one that this peer did not choose, if there is one."""
+        now = self._ctx.now.mono
+        if now - self._forced < self._config.forced_seconds:
+            return
+        self._forced = now
+        others = [peer for peer, member in self.active.items() if not member.chosen] or self.members()
+        self._part(self._ctx.random.choice(others))
+
+    def _part(self, peer: PeerId) -> None:
+        """End a neighbourhood with a peer that is as good as others."""
+        self._ctx.send(peer, Unfriend())
+        self._drop(peer)
+        self.passive.add(peer)
+
     def _candidates(self) -> list[PeerId]:
-        """Peers that may be asked: connected ones, contacts of the DHT, and those that others named."""
+        """Peers that may be asked: connected ones, known ones, and contacts of the DHT."""
         now = self._ctx.now.mono
         known: dict[PeerId, None] = dict.fromkeys(self._ctx.links)
+        known.update(self.passive.peers())
         known.update(dict.fromkeys(self._kad.sample(self._wanted() * 2)))
-        known.update(self._hints)
         return [
             peer
             for peer in known
             if peer != self._ctx.me
-            and peer not in self._members
+            and peer not in self.active
             and peer not in self._asking
             and self._refused.get(peer, 0.0) <= now
+            and not self._is_banned(peer)
         ]
 
     def _distance(self, peer: PeerId) -> float:
         link = self._ctx.links.get(peer)
         return link.rtt if link is not None else 1.0
 
+    def _is_banned(self, peer: PeerId) -> bool:
+        return self._banned.get(peer, 0.0) > self._ctx.now.mono
+
     def _ask(self, peer: PeerId, *, by_chance: bool) -> None:
-        self._asking[peer] = by_chance
-        self._hints.pop(peer, None)
+        self._asking[peer] = Neighbour(chosen=True, by_chance=by_chance)
         self._ctx.call(
-            peer, Befriend(), lambda outcome: self._answered(peer, outcome), self._config.befriend_timeout
+            peer,
+            Befriend(urgent=not self.active),
+            lambda outcome: self._answered(peer, outcome),
+            self._config.befriend_timeout,
         )
 
     def _answered(self, peer: PeerId, outcome: Outcome) -> None:
-        by_chance = self._asking.pop(peer)
+        neighbour = self._asking.pop(peer)
         answer = outcome.value if isinstance(outcome, Done) else None
         if not isinstance(answer, Befriended):
+            self.passive.discard(peer)
             self._refuse(peer)
             return
-        for contact in answer.others:
-            if contact.peer not in self._ctx.links:
-                self._kad.heard_of(contact)
-                self._hints[contact.peer] = None
-                if len(self._hints) > self._config.limit:
-                    self._hints.popitem(last=False)
-        if answer.accepted and peer in self._ctx.links and len(self._members) < self._config.limit:
-            self._add(peer, chosen=True, by_chance=by_chance)
+        self.passive.learn(answer.others)
+        wanted = peer in self._ctx.links and not self._is_banned(peer)
+        if answer.accepted and (peer in self.active or (wanted and len(self.active) < self._config.limit)):
+            self._add(peer, neighbour)
         elif answer.accepted:
             self._ctx.send(peer, Unfriend())
         else:
             self._refuse(peer)
+        if len(self.active) < self._wanted() and answer.others:
+            self._hurry()
 
-    def _add(self, peer: PeerId, *, chosen: bool, by_chance: bool) -> None:
-        member = self._members.get(peer)
+    def _add(self, peer: PeerId, neighbour: Neighbour) -> None:
+        member = self.active.get(peer)
         if member is not None:
-            member.chosen = member.chosen or chosen
+            member.chosen = member.chosen or neighbour.chosen
             return
-        self._members[peer] = Neighbour(chosen, by_chance)
+        self.active[peer] = neighbour
+        self.passive.discard(peer)
         self._ctx.emit(Hold(peer, "neighbour", True))
         self._welcome(peer)
 
     def _drop(self, peer: PeerId) -> None:
-        if self._members.pop(peer, None) is not None:
+        neighbour = self.active.pop(peer, None)
+        if neighbour is not None:
             self._ctx.emit(Hold(peer, "neighbour", False))
-            self._parted(peer)
+            self._parted(peer, neighbour)
 
     def _refuse(self, peer: PeerId) -> None:
-        self._refused[peer] = self._ctx.now.mono + self._config.refused_seconds
-        self._refused.move_to_end(peer)
-        if len(self._refused) > self._config.refused_peers:
-            self._refused.popitem(last=False)
+        # A peer that has nobody left asks everybody again soon.
+        seconds = self._config.refused_seconds if self.active else self._config.lonely_seconds
+        until = self._ctx.now.mono + seconds
+        _remember(self._refused, peer, until, self._config.refused_peers)
+
+
+def _remember(table: dict[PeerId, float], peer: PeerId, until: float, limit: int) -> None:
+    """Put a peer at the end of a bounded table; the oldest goes."""
+    table.pop(peer, None)
+    table[peer] = until
+    if len(table) > limit:
+        del table[next(iter(table))]

@@ -1,0 +1,128 @@
+"""Whether an envelope is worth passing on, and who hears of it: nothing is forwarded before it is checked.
+
+The first hop of an offer also checks that the address where its owner wants answers is the one that the offer
+came from: otherwise one signed offer could aim the whole network at a victim. A tombstone ends the spreading of
+a job's offers until it expires.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Protocol
+
+from peernet.core.adverts import Adverts
+from peernet.core.context import Context
+from peernet.errors import EnvelopeError, ProtocolError
+from peernet.identity.envelope import Opened, open_envelope, peek_author, peek_domain
+from peernet.types import JobId, PeerId
+from peernet.wire.codec import decode_body
+from peernet.wire.signed import ADVERT, OFFER, TOMBSTONE, Offer, Tombstone
+
+_CLOCKS = ("expired", "future")
+
+
+class OfferListener(Protocol):
+    """Who wants to hear of offers: the worker."""
+
+    def on_offer(self, opened: Opened, offer: Offer) -> None:
+        """A valid offer was heard."""
+
+    def on_tombstone(self, author: PeerId, job: JobId) -> None:
+        """The author says that its job is over."""
+
+
+class Verdict(Enum):
+    """What an envelope is: new and worth passing on; of no use to others; a matter of clocks; what only its way
+    here makes wrong; out of turn; or what no honest peer passes on."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    UNTIMELY = "untimely"
+    MISLED = "misled"
+    TURN = "out of turn"
+    FORGED = "forged"
+
+
+class Intake:
+    """Checks envelopes and hands them to whom they concern."""
+
+    __slots__ = ("_adverts", "_config", "_ctx", "_ended", "_listener")
+
+    def __init__(self, ctx: Context, adverts: Adverts, listener: OfferListener) -> None:
+        self._ctx = ctx
+        self._config = ctx.config.gossip
+        self._adverts = adverts
+        self._listener = listener
+        self._ended: dict[tuple[PeerId, JobId], float] = {}
+
+    def take(self, peer: PeerId, envelope: bytes, *, first_hop: bool) -> tuple[Verdict, str]:
+        """Check an envelope that `peer` brought, hand it on; return what it is and, if refused, as what.
+
+        first_hop: it says that it comes from its author.
+        """
+        try:
+            domain = peek_domain(envelope)
+            if domain == ADVERT:
+                return self._take_advert(peer, envelope)
+            if domain == OFFER:
+                opened = self._open(envelope, OFFER, self._config.offer_lifetime)
+                return self._take_offer(peer, opened, first_hop)
+            if domain == TOMBSTONE:
+                opened = self._open(envelope, TOMBSTONE, self._config.tombstone_lifetime)
+                return self._take_tombstone(opened)
+        except EnvelopeError as error:
+            verdict = Verdict.UNTIMELY if error.reason in _CLOCKS else Verdict.FORGED
+            return verdict, f"rumour: {error.reason}"
+        except ProtocolError:
+            return Verdict.FORGED, "rumour: undecodable"
+        return Verdict.FORGED, "rumour: unknown domain"
+
+    def is_advert(self, envelope: bytes) -> bool:
+        """Whether an envelope says that it is an advert."""
+        try:
+            return peek_domain(envelope) == ADVERT
+        except EnvelopeError:
+            return False
+
+    def _take_advert(self, peer: PeerId, envelope: bytes) -> tuple[Verdict, str]:
+        """Adverts go one hop only, so they come from their authors; the cache of adverts counts what is
+        wrong."""
+        if peek_author(envelope) != peer:
+            return Verdict.TURN, "advert: not its author's"
+        if self._adverts.accept(envelope, peer) is None:
+            return Verdict.TURN, "advert: refused"
+        return Verdict.STALE, ""
+
+    def _take_offer(self, peer: PeerId, opened: Opened, first_hop: bool) -> tuple[Verdict, str]:
+        offer = decode_body(Offer, opened.body)
+        if self._ended.get((opened.author, offer.job), 0.0) > self._ctx.now.wall:
+            return Verdict.STALE, ""
+        if first_hop and not self._answers_where_it_is(peer, opened, offer):
+            return Verdict.MISLED, "offer: foreign reply address"
+        self._listener.on_offer(opened, offer)
+        return Verdict.FRESH, ""
+
+    def _answers_where_it_is(self, peer: PeerId, opened: Opened, offer: Offer) -> bool:
+        """Whether the first hop got the offer from its author, and it wants answers where it is connected
+        from."""
+        link = self._ctx.links.get(peer)
+        return (
+            link is not None
+            and opened.author == peer
+            and all(address in link.addresses for address in offer.addresses)
+        )
+
+    def _take_tombstone(self, opened: Opened) -> tuple[Verdict, str]:
+        key = (opened.author, decode_body(Tombstone, opened.body).job)
+        known = self._ended.pop(key, 0.0) > self._ctx.now.wall
+        self._ended[key] = opened.expires
+        if len(self._ended) > self._config.tombstones:
+            del self._ended[next(iter(self._ended))]
+        if not known:
+            self._listener.on_tombstone(*key)
+        return (Verdict.STALE if known else Verdict.FRESH), ""
+
+    def _open(self, envelope: bytes, domain: str, lifetime: float) -> Opened:
+        return open_envelope(
+            envelope, domain, now=self._ctx.now.wall, verify=self._ctx.verify, max_lifetime=lifetime
+        )
