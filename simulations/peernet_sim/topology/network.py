@@ -13,7 +13,6 @@ from peernet_sim.model import PeerSpec
 from peernet_sim.schema import Table
 from peernet_sim.topology.geometry import Geometry, GeometrySpec
 
-
 CORES = Choice((2.0, 4.0, 8.0), (1.0, 2.0, 1.0))
 SPEED = Lognormal(1.0, 0.25)
 """What machines can do if a scenario does not say: assumptions, the machines of a group are a few years apart."""

@@ -1,0 +1,90 @@
+"""Peers that cheat at work: liars on their own, liars that agree, sleepers, and lazy ones."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from peernet.errors import CannotEncodeError
+from peernet.results import encode
+from peernet_sim.faults.hostile import Honest
+from peernet_sim.model import World
+
+
+def wrong(value: object, salt: int) -> object:
+    """Return a value of the same type that is wrong, and the same for the same salt (above 0).
+
+    The type is kept so that the lie passes every check but a comparison, and so that `reduce` takes it. What has
+    no wrong value of its type (None, an empty dictionary) becomes the salt.
+    """
+    match value:
+        case bool():
+            return not value
+        case int():
+            return value + salt
+        case float():
+            changed = value + salt
+            return changed if changed not in (value, float("inf")) and value == value else float(salt)
+        case str():
+            return value + "?" * (1 + salt % 7) + str(salt)
+        case bytes():
+            return value + salt.to_bytes(8, "big")
+        case list() | tuple() if value:
+            return type(value)([wrong(value[0], salt), *value[1:]])
+        case list() | tuple():
+            return type(value)([salt])
+        case dict() if value:
+            first = next(iter(value))
+            return {**value, first: wrong(value[first], salt)}
+        case _:
+            return salt
+
+
+class Liar(Honest):
+    """Returns wrong results for a share of its slices.
+
+    Args:
+        rate: share of the slices that it lies about.
+        colluding: number of a group whose members tell the same lie about the same slices, or None for a liar on
+            its own, whose lies are like nobody else's (as far as the type of the result allows).
+        honest_for: slices that it computes well first; a sleeper earns trust before it lies.
+    """
+
+    def __init__(self, rate: float = 1.0, colluding: int | None = None, honest_for: int = 0) -> None:
+        self._rate = rate
+        self._colluding = colluding
+        self._honest = honest_for
+        kind = "liar" if colluding is None else "colluding liar"
+        self.name = f"sleeping {kind}" if honest_for else kind
+
+    def compute(self, index: int, values: list[Any], world: World) -> list[Any] | None:
+        """Report a lie."""
+        if self._honest > 0:
+            self._honest -= 1
+            return values
+        if self._colluding is None:
+            lies = self._rate >= 1.0 or world.rng.random() < self._rate
+            salt = 1 + index
+        else:
+            lies = self._rate >= 1.0 or _draw(values, self._colluding) < self._rate
+            salt = 1_000_003 + self._colluding
+        return [wrong(value, salt) for value in values] if lies else values
+
+
+class Lazy(Honest):
+    """Claims work and does nothing: it holds its leases until they are late."""
+
+    name = "lazy"
+
+    def compute(self, index: int, values: list[Any], world: World) -> list[Any] | None:
+        """Report nothing."""
+        return None
+
+
+def _draw(values: list[Any], salt: int) -> float:
+    """Return a number in [0, 1) that all members of a group get for the same slice."""
+    try:
+        data = encode(values)
+    except CannotEncodeError:
+        return 0.0
+    return zlib.crc32(data, salt & 0xFFFFFFFF) / 2**32
