@@ -142,10 +142,13 @@ class Gossip:
         """Check a rumour that was not seen before, and send it on if it is worth it."""
         verdict, kind = self._intake.take(peer, rumour.envelope, first_hop=rumour.hops == 0)
         if verdict is not Verdict.MISLED and not self._intake.is_advert(rumour.envelope):
-            # What only came by a wrong way may come by the right one. Adverts are few, long-lived, and go one
-            hop. self._store.see(name, self._ctx.now.mono) missing = self._tree.came(name) if verdict is
-            Verdict.FRESH: self._tree.carry(peer, name, rumour, missing) if kind: self.neighbourhood.blame(peer,
-            self._points(verdict), kind)
+            # What only came by a wrong way may come by the right one. Adverts are few, long-lived, and go one hop.
+            self._store.see(name, self._ctx.now.mono)
+            missing = self._tree.came(name)
+            if verdict is Verdict.FRESH:
+                self._tree.carry(peer, name, rumour, missing)
+        if kind:
+            self.neighbourhood.blame(peer, self._points(verdict), kind)
 
     def _points(self, verdict: Verdict) -> float:
         config = self._config
