@@ -32,6 +32,7 @@ _COMMANDS = {
     "results": "Get the results of a job, as often as you like.",
     "stop": "Stop a job.",
     "trust": "Mark a peer as my own, or take the mark back.",
+    "sim": "Simulate networks of thousands of peers.",
     "version": "Print the version.",
 }
 """The commands and what they do. A module of the same name in `commands` has the function `command`."""
