@@ -6,6 +6,7 @@ the same under no event loop, trio or asyncio.
 
 from __future__ import annotations
 
+import io
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,19 +52,16 @@ class ControlClient:
             PeernetError: the peer's own error, raised where it came in the stream.
         """
         with self._connect() as connection:
-            connection.sendall(encode_control(request))
-            with connection.makefile("rb", buffering=256 * 1024) as incoming:
-                while head := incoming.read(4):
-                    size = int.from_bytes(head, "big")
-                    if len(head) < 4 or size > CONTROL_LIMIT:
-                        raise errors.ProtocolError("the control socket sent no valid frame")
-                    data = incoming.read(size)
-                    if len(data) < size:
-                        raise errors.ConnectionLostError("the peer ended in mid-answer; start it again")
-                    message = decode_reply(data)
-                    if isinstance(message, Fault):
-                        raise _error(message)
-                    yield message
+            try:
+                connection.sendall(encode_control(request))
+                with io.BufferedReader(socket.SocketIO(connection, "r"), 256 * 1024) as incoming:
+                    while (data := _read_frame(incoming)) is not None:
+                        message = decode_reply(data)
+                        if isinstance(message, Fault):
+                            raise _error(message)
+                        yield message
+            except (ConnectionResetError, BrokenPipeError):
+                raise _lost() from None
 
     def running(self) -> bool:
         """Return whether a peer answers there."""
@@ -86,6 +84,24 @@ class ControlClient:
             connection.close()
             raise errors.NoPeerRunningError(f"the control socket {self.path} can't be used: {error}") from error
         return connection
+
+
+def _read_frame(incoming: io.BufferedReader) -> bytes | None:
+    """Return the next frame, or None at the end of the stream."""
+    head = incoming.read(4)
+    if not head:
+        return None
+    size = int.from_bytes(head, "big")
+    if len(head) < 4 or size > CONTROL_LIMIT:
+        raise errors.ProtocolError("the control socket sent no valid frame")
+    data = incoming.read(size)
+    if len(data) < size:
+        raise _lost()
+    return data
+
+
+def _lost() -> errors.ConnectionLostError:
+    return errors.ConnectionLostError("the peer ended in mid-answer; start it again, its jobs go on")
 
 
 def _error(fault: Fault) -> errors.PeernetError:

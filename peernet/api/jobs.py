@@ -222,7 +222,7 @@ class Job:
                 if changed is not None:
                     changed(row)
             else:
-                sys.stderr.write(getattr(reply, "text", ""))
+                sys.stderr.write(getattr(reply, "text", "") + "\n")
         return row if row is not None else self.status()
 
     async def wait_async(self) -> JobRow:

@@ -10,24 +10,26 @@ import contextlib
 import json
 import os
 import selectors
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from peernet.api.client import ControlClient
-from peernet.errors import BoxError, PeernetError, UsageError
+from peernet.errors import BoxError, ConnectionLostError, PeernetError, UsageError
+from peernet.sandbox.folders import BoxFolders
 from peernet.storage.home import Home
-from peernet.wire.control import Join, Ok
+from peernet.wire.control import ControlReply, ControlRequest, Join, Ok
 
 START_SECONDS = 30.0
 """How long a peer process may take to start: about 0.4 s on an idle machine, many times that on a loaded one."""
+
+LAST_WORDS_SECONDS = 1.0
+"""How long to wait for the exit of a submitter whose control socket has closed."""
 
 STOP_SECONDS = 5.0
 """How long a peer process may take to leave before it is killed."""
@@ -60,9 +62,10 @@ class LocalSwarm:
         self._workers = workers
         self._home = home
         self._own_submitter = client is None
-        self.client = client or ControlClient(home.control_socket)
+        self.client = client or _SubmitterClient(home.control_socket, self)
         self._members: list[_Member] = []
-        self._folder: Path | None = None
+        self._folders: BoxFolders | None = None
+        self._folder = Path()
         self.worker_ids: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
@@ -81,7 +84,8 @@ class LocalSwarm:
             PeernetError: one did not start; what it said is in the message, and the others are ended.
         """
         try:
-            self._folder = Path(tempfile.mkdtemp(prefix="peernet-swarm-"))
+            self._folders = BoxFolders(self._home.scratch_folder / "swarms")
+            self._folder = self._folders.make()
             submitter = self._spawn("submitter", self._home.root, slots=0) if self._own_submitter else None
             workers = [
                 self._spawn(f"worker-{number}", self._folder / f"home-{number}", slots=1)
@@ -111,12 +115,23 @@ class LocalSwarm:
             assert member.process.stdout is not None
             member.process.stdout.close()
         self._members.clear()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        if self._folders is not None:
+            self._folders.close()
+            self._folders = None
+
+    def last_words(self) -> str:
+        """Return the last line that a submitter which has ended by itself wrote, or nothing."""
+        if not self._own_submitter or not self._members:
+            return ""
+        submitter = self._members[0]
+        try:
+            submitter.process.wait(LAST_WORDS_SECONDS)
+        except subprocess.TimeoutExpired:
+            return ""
+        said = submitter.errors.read_text(errors="replace").strip().splitlines()
+        return said[-1] if said else f"exit code {submitter.process.returncode}"
 
     def _spawn(self, name: str, home: Path, *, slots: int) -> _Member:
-        assert self._folder is not None
         errors = self._folder / f"{name}.err"
         options = {"home": str(home), "host": "127.0.0.1", "slots": slots, "return_by_itself": False}
         with errors.open("wb") as stderr:
@@ -146,6 +161,23 @@ class LocalSwarm:
                 for key, _ in ready:
                     selector.unregister(key.fileobj)
                     _read_ready(key.data)
+
+
+class _SubmitterClient(ControlClient):
+    """A client that can tell why the submitter of its swarm has ended."""
+
+    def __init__(self, path: Path, swarm: LocalSwarm) -> None:
+        super().__init__(path)
+        self._swarm = swarm
+
+    def stream(self, request: ControlRequest) -> Iterator[ControlReply]:
+        try:
+            yield from super().stream(request)
+        except ConnectionLostError as error:
+            said = self._swarm.last_words()
+            if not said:
+                raise
+            raise BoxError(f"the submitting peer of the local swarm ended by itself: {said}") from error
 
 
 def _read_ready(member: _Member) -> None:
