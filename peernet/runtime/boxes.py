@@ -124,9 +124,11 @@ class Boxes:
     async def _open_box(self, effect: OpenBox) -> None:
         if effect.job in self._boxes:
             return
-        with self._opening(effect.job):
+        with self._opening(effect.job) as scope:
             bundle = await self._payloads.get(Payload(effect.bundle, 0))
-            self._boxes[effect.job] = await self._executor.open_box(bundle, self._limits, effect.slots)
+            box = await self._executor.open_box(bundle, self._limits, effect.slots)
+            await self._close_if_cancelled(scope, box)
+            self._boxes[effect.job] = box
 
     async def _run_slice(self, effect: RunSlice) -> SliceOutcome:
         box = self._boxes.get(effect.job)
@@ -147,7 +149,7 @@ class Boxes:
         )
 
     async def _open_host(self, effect: OpenHost) -> HostOpened:
-        with self._opening(effect.job):
+        with self._opening(effect.job) as scope:
             bundle = await self._payloads.get(Payload(effect.bundle, 0))
             overrides: dict[str, object] = {
                 name: getattr(effect, name)
@@ -155,6 +157,7 @@ class Boxes:
                 if getattr(effect, name) is not None
             }
             host = await self._executor.open_host(bundle, overrides, lambda text: self._printed(effect.job, text))
+            await self._close_if_cancelled(scope, host)
             self._hosts[effect.job] = host
         opened = host.opened
         return HostOpened(
@@ -189,13 +192,22 @@ class Boxes:
         return host
 
     @contextmanager
-    def _opening(self, job: JobId) -> Iterator[None]:
-        """A close that comes while a box is being opened cancels the opening."""
+    def _opening(self, job: JobId) -> Iterator[trio.CancelScope]:
+        """A close that comes while a box is being opened cancels the opening. The job's box may be opened anew
+        before the first opening has come to its end."""
         with trio.CancelScope() as scope:
             self._openings[job] = scope
             try:
-                yield
+                yield scope
             finally:
-                del self._openings[job]
+                if self._openings.get(job) is scope:
+                    del self._openings[job]
         if scope.cancelled_caught:
+            raise BoxError("closed while it was being opened")
+
+    async def _close_if_cancelled(self, scope: trio.CancelScope, box: Box | HostBox) -> None:
+        """A close may come in the very moment in which the box is ready: then nobody else would close it."""
+        if scope.cancel_called:
+            with trio.CancelScope(shield=True):
+                await box.aclose()
             raise BoxError("closed while it was being opened")

@@ -1,0 +1,102 @@
+"""Boxes as the driver carries them out: each effect has one outcome, and each box is closed, whatever crosses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from peernet.config import Config
+from peernet.core.effects import CloseBox, OpenBox
+from peernet.core.events import Done, Event, Failed
+from peernet.runtime.boxes import Boxes
+from peernet.runtime.payloads import Payloads
+from peernet.runtime.surroundings import in_thread
+from peernet.storage.blobs import BlobStore
+from peernet.types import JobId
+
+JOB = JobId(b"j" * 32)
+
+
+class ScriptedBox:
+    """A box that counts its closes."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.closed += 1
+
+
+class SlowExecutor:
+    """Opens boxes when it is told to; cleaning up after a cancelled opening takes time, as with real processes."""
+
+    tier = "plain"
+
+    def __init__(self) -> None:
+        self.boxes: list[ScriptedBox] = []
+        self.go = trio.Event()
+        self.ready: Callable[[], None] = lambda: None
+
+    async def open_box(self, bundle: bytes, limits: Any, slots: int) -> ScriptedBox:
+        try:
+            await self.go.wait()
+        except trio.Cancelled:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(1)
+            raise
+        self.ready()
+        self.boxes.append(ScriptedBox())
+        return self.boxes[-1]
+
+
+@pytest.fixture
+async def world(tmp_path: Path, nursery: trio.Nursery, autojump_clock: Any) -> Any:
+    class World:
+        executor = SlowExecutor()
+        blobs = BlobStore(tmp_path / "blobs", 1 << 20)
+        outcomes: list[Event] = []  # noqa: RUF012
+        bundle = blobs.put(b"bundle")
+
+        def __init__(self) -> None:
+            self.boxes = Boxes(
+                self.executor,  # type: ignore[arg-type]
+                Payloads(self.blobs, in_thread),
+                Config(),
+                self.outcomes.append,
+                nursery,
+                lambda job, text: None,
+            )
+
+        def open(self, number: int) -> None:
+            self.boxes.carry(OpenBox(number, JOB, self.bundle, 1))
+
+    return World()
+
+
+async def test_a_box_is_opened_anew_while_its_first_opening_is_being_cancelled(world: Any) -> None:
+    world.open(1)
+    await trio.testing.wait_all_tasks_blocked()
+    world.boxes.carry(CloseBox(JOB))
+    world.open(2)
+    await trio.sleep(0.5)
+    world.executor.go.set()
+    await trio.sleep(2)
+    world.boxes.carry(CloseBox(JOB))
+    await trio.testing.wait_all_tasks_blocked()
+    assert [(type(outcome), outcome.id) for outcome in world.outcomes] == [(Done, 2), (Failed, 1)]
+    assert [box.closed for box in world.executor.boxes] == [1]
+
+
+async def test_a_close_in_the_moment_of_opening_leaves_no_box_behind(world: Any) -> None:
+    world.executor.ready = lambda: world.boxes.carry(CloseBox(JOB))
+    world.executor.go.set()
+    world.open(1)
+    await trio.sleep(2)
+    assert [type(outcome) for outcome in world.outcomes] == [Failed]
+    assert [box.closed for box in world.executor.boxes] == [1]
