@@ -29,6 +29,9 @@ MAX_CLIENTS = 64
 REQUEST_SECONDS = 30.0
 """How long a client may take to send its request: a 32 MiB bundle from a slow disk, at most."""
 
+ACCEPT_PAUSE = 0.1
+"""Seconds before accepting is tried again, after the system has refused it."""
+
 Serve = Callable[[ControlRequest], AsyncIterator[ControlReply]]
 
 
@@ -48,13 +51,24 @@ async def serve_control(path: Path, serve: Serve, *, task_status: trio.TaskStatu
         async with trio.open_nursery() as nursery:
             while True:
                 await limiter.acquire_on_behalf_of(token := object())
-                client, _ = await listener.accept()
+                client = await _accept(listener)
                 nursery.start_soon(
                     _serve_client, client, serve, lambda token=token: limiter.release_on_behalf_of(token)
                 )
     finally:
         listener.close()
         path.unlink(missing_ok=True)
+
+
+async def _accept(listener: trio.socket.SocketType) -> trio.socket.SocketType:
+    """Wait for the next client. Want of descriptors passes, and must not end the peer."""
+    while True:
+        try:
+            client, _ = await listener.accept()
+        except OSError:
+            await trio.sleep(ACCEPT_PAUSE)
+        else:
+            return client
 
 
 async def _serve_client(client: trio.socket.SocketType, serve: Serve, release: Callable[[], None]) -> None:
@@ -70,7 +84,7 @@ async def _serve_client(client: trio.socket.SocketType, serve: Serve, release: C
                     nursery.start_soon(_until_gone, stream, nursery.cancel_scope)
                     await _answer(stream, serve, request)
                     nursery.cancel_scope.cancel()
-            except ProtocolError as error:
+            except PeernetError as error:
                 await stream.send_all(encode_control(_fault(error)))
     except* (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
         pass  # the client went away or never asked: its own affair
