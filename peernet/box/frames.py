@@ -158,7 +158,7 @@ def _types(target: Hashable) -> dict[str, Any]:
 def _build(target: type[M], values: Mapping[str, object]) -> M:
     types = _types(cast(Hashable, target))
     if values.keys() != types.keys():
-        _refuse(target, f"has the fields {sorted(values)!r:.200}")
+        _refuse(target, f"has the fields {list(values)!r:.200}")
     try:
         return target(**{name: _check(target, name, types[name], value) for name, value in values.items()})
     except (ValueError, OverflowError) as error:

@@ -110,17 +110,27 @@ class BoxProcess:
         """Wait until it has ended, and reap it. What is left of its process group ends with it."""
         if self._popen.returncode is not None:
             return
-        if sys.platform == "linux":
-            # A descriptor rather than a waiting thread: nothing is left behind when this is cancelled.
-            handle = os.pidfd_open(self._popen.pid)
-            try:
-                await trio.lowlevel.wait_readable(handle)
-            finally:
-                os.close(handle)
-            self.kill()
-            self._popen.wait()
-        else:
+        handle = _open_pidfd(self._popen.pid)
+        if handle is None:
             await trio.to_thread.run_sync(self._popen.wait, abandon_on_cancel=True)
+            return
+        try:
+            await trio.lowlevel.wait_readable(handle)
+        finally:
+            os.close(handle)
+        self.kill()
+        self._popen.wait()
+
+
+def _open_pidfd(pid: int) -> int | None:
+    """A descriptor that is readable once a process has ended: unlike a waiting thread it leaves nothing behind
+    when the wait is cancelled. None where the system has no such thing, or no descriptor left."""
+    if sys.platform != "linux":
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return None
 
 
 def start_process(module: str, folder: Path, config: BoxConfig) -> BoxProcess:
@@ -132,8 +142,7 @@ def start_process(module: str, folder: Path, config: BoxConfig) -> BoxProcess:
     Raises:
         BoxError: the process can't be started.
     """
-    ours, theirs = socket.socketpair()
-    reading, writing = os.pipe()
+    ours, theirs, reading, writing = _channels()
     command = [sys.executable, "-s", "-P", "-m", module, str(theirs.fileno()), str(os.getpid())]
     try:
         popen = subprocess.Popen(
@@ -156,3 +165,17 @@ def start_process(module: str, folder: Path, config: BoxConfig) -> BoxProcess:
         os.close(writing)
     ours.setblocking(False)
     return BoxProcess(popen, ours, reading, folder, config)
+
+
+def _channels() -> tuple[socket.socket, socket.socket, int, int]:
+    """A socket pair and a pipe. Raises BoxError when the system has no descriptors left."""
+    try:
+        ours, theirs = socket.socketpair()
+    except OSError as error:
+        raise BoxError(f"a box can't be started: {error}") from error
+    try:
+        return ours, theirs, *os.pipe()
+    except OSError as error:
+        ours.close()
+        theirs.close()
+        raise BoxError(f"a box can't be started: {error}") from error

@@ -177,3 +177,9 @@ def test_a_clipped_text_fits_and_keeps_both_ends() -> None:
     assert len(clipped.encode()) <= 200
     assert clipped.startswith("begin") and clipped.endswith("end")
     assert clip("\ud800", 100) == "\\ud800"
+
+
+def test_fields_that_are_no_names_are_refused() -> None:
+    frame = Frame({"kind": "kill", 1: 2, b"id": 3}, b"")  # type: ignore[dict-item]
+    with pytest.raises(BoxError, match="has the fields"):
+        TO_ZYGOTE.read(frame)
