@@ -25,8 +25,8 @@ BATCH = 256
 """Events handled for one commit: a commit costs what handling a few events does, and latency stays low."""
 
 QUEUE_LIMIT = 65_536
-"""Events that may wait before those that other peers can cause at will are turned away: 256 connections send faster
-than a disk that refuses takes. All others are bounded by what the core itself has asked for."""
+"""Events that may wait before those that other peers can cause at will are turned away: 256 connections send
+faster than a disk that refuses takes. All others are bounded by what the core itself has asked for."""
 
 RETRY_SECONDS = 1.0
 
@@ -66,8 +66,8 @@ class Driver:
     def post(self, event: Event) -> None:
         """Take in an event. Returns at once.
 
-        When too many wait, a notice is dropped, as notices may be, and a call is refused. An outcome, or the begin or
-        end of a connection, is always taken: the core waits for it, and for each there is one at most.
+        When too many wait, a notice is dropped, as notices may be, and a call is refused. An outcome, or the begin
+        or end of a connection, is always taken: the core waits for it, and for each there is one at most.
 
         Raises:
             BusyError: the event is a peer's call, and too many events wait.
@@ -80,17 +80,22 @@ class Driver:
         self._events.append(event)
         self._woken.set()
 
-    async def ask(self, make: Callable[[int], Event]) -> object:
-        """Post a command of the local user and wait for its `Answer`'s value."""
+    async def ask(self, make: Callable[[int], Event], unwanted: Callable[[object], None] | None = None) -> object:
+        """Post a command of the local user and wait for its `Answer`'s value. unwanted: takes the value when the
+        one who asked has been cancelled meanwhile."""
         self._next_answer += 1
         number = self._next_answer
         send, receive = trio.open_memory_channel[object](1)
         self._answers[number] = send.send_nowait
+        self.post(make(number))
         try:
-            self.post(make(number))
             return await receive.receive()
-        finally:
-            self._answers.pop(number, None)
+        except trio.Cancelled:
+            if number in self._answers and unwanted is not None:
+                self._answers[number] = unwanted
+            else:
+                self._answers.pop(number, None)
+            raise
 
     async def run(self, first: Sequence[Effect]) -> None:
         """Carry out the effects of the core's start, then loop until cancelled."""
@@ -121,7 +126,7 @@ class Driver:
             if isinstance(effect, Save | Forget):
                 continue
             if isinstance(effect, Answer):
-                answer = self._answers.get(effect.id)
+                answer = self._answers.pop(effect.id, None)
                 if answer is not None:
                     answer(effect.value)
             elif isinstance(effect, Note):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import trio
 
@@ -24,6 +24,7 @@ from peernet.core.effects import (
 )
 from peernet.core.events import Event, Failure, JoinAsked, LeaveAsked, Listening
 from peernet.core.node import Identity
+from peernet.errors import StorageError
 from peernet.identity.keys import KeyPair, verify
 from peernet.identity.multiaddr import Multiaddr
 from peernet.identity.peerid import format_peer_id
@@ -119,13 +120,13 @@ class Node:
         """The peer id in libp2p's text form."""
         return format_peer_id(self.key.peer_id)
 
-    async def ask(self, make: Callable[[int], Event]) -> object:
-        """Give the core a command and return its answer.
+    async def ask(self, make: Callable[[int], Event], unwanted: Callable[[object], None] | None = None) -> object:
+        """Give the core a command and return its answer. unwanted: see `Driver.ask`.
 
         Raises:
             PeernetError: the core's `Failure`, as the error it stands for.
         """
-        answer = await self.driver.ask(make)
+        answer = await self.driver.ask(make, unwanted)
         if isinstance(answer, Failure):
             raise to_error(answer)
         return answer
@@ -177,17 +178,25 @@ class Node:
         elif isinstance(effect, BoxEffect):
             self._boxes.carry(effect)
         elif isinstance(effect, PinBlob):
-            self.blobs.pin(effect.digest, effect.job)
+            self._pin(effect)
         elif isinstance(effect, UnpinBlobs):
             self.blobs.unpin_owner(effect.job)
         else:
             raise AssertionError(f"no one carries out {type(effect).__name__}")
 
+    def _pin(self, effect: PinBlob) -> None:
+        try:
+            self.blobs.pin(effect.digest, effect.job)
+        except StorageError as error:
+            # Unpinned it stays too, until its room is needed; then it is missed by those who ask for it.
+            self._note(Note("warning", f"a blob may be dropped while it is in use: {error}", job=effect.job))
+
     def _note(self, note: Note) -> None:
         if note.topic == "warning":
             self.warnings.append(note.text)
         self.service.noted(note)
-        self.on_note(note)
+        with suppress(OSError):  # a terminal that was closed must not end the peer
+            self.on_note(note)
 
 
 @asynccontextmanager

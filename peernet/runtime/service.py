@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, cast
 
@@ -55,6 +55,12 @@ WATCH_SECONDS = 0.1
 PRINTED_LINES = 1000
 """Lines that a project printed and no watcher has taken yet; the oldest go first."""
 
+NOBODY = 0
+"""The id of a command whose answer nobody waits for: those that somebody waits for count from 1."""
+
+PRINTED_HOSTS = 128
+"""Job hosts whose lines are kept: twice as many as jobs may run. Jobs that nobody watches go first."""
+
 
 class Service:
     """Answers requests for one node, and wakes those who watch a job."""
@@ -62,7 +68,7 @@ class Service:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._changed: dict[JobId, trio.Event] = {}
-        self._printed: dict[JobId, deque[str]] = {}
+        self._printed: OrderedDict[JobId, deque[str]] = OrderedDict()
 
     def noted(self, note: Note) -> None:
         """Wake the watchers of a job that changed."""
@@ -74,9 +80,11 @@ class Service:
     def printed(self, host: JobId, text: str) -> None:
         """Keep what a project printed in its job host, for its watcher."""
         self._printed.setdefault(host, deque(maxlen=PRINTED_LINES)).append(text)
-        for view in self._node.core.owner.views():
-            if view.host == host:
-                self.noted(Note("job", job=view.id))
+        if len(self._printed) > PRINTED_HOSTS:
+            self._printed.popitem(last=False)
+        job = self._node.core.owner.job_of_host(host)
+        if job is not None:
+            self.noted(Note("job", job=job))
 
     async def serve(self, request: ControlRequest) -> AsyncIterator[ControlReply]:
         """Yield the replies to one request."""
@@ -128,14 +136,22 @@ class Service:
             trusted=tuple(parse_peer_id(peer) for peer in request.trusted),
             patience=request.patience,
         )
-        answer = await self._node.ask(lambda number: SubmitAsked(number, submission))
+        answer = await self._node.ask(lambda number: SubmitAsked(number, submission), self._stop_unwanted)
         return cast(JobId, answer)
 
+    def _stop_unwanted(self, answer: object) -> None:
+        """The submitter has left before it was told the job's id, so nobody could follow or stop it."""
+        if isinstance(answer, bytes):
+            self._node.driver.post(StopAsked(NOBODY, JobId(answer)))
+
     async def _watch(self, job: JobId) -> AsyncIterator[ControlReply]:
+        host = None
         while True:
             changed = self._changed.setdefault(job, trio.Event())
-            view = self._view(job)
-            for text in self._take_printed(view):
+            view = self._node.core.owner.view(job)
+            if view is not None and view.host is not None:
+                host = view.host  # an ended job has none, but what it printed last is still to be told
+            for text in self._take_printed(host):
                 yield Printed(text)
             row = self._job(job)
             yield JobReply(row)
@@ -160,12 +176,8 @@ class Service:
                 return
             await changed.wait()
 
-    def _take_printed(self, view: JobView | None) -> list[str]:
-        lines = self._printed.pop(view.host, None) if view is not None and view.host is not None else None
-        return list(lines or ())
-
-    def _view(self, job: JobId) -> JobView | None:
-        return next((view for view in self._node.core.owner.views() if view.id == job), None)
+    def _take_printed(self, host: JobId | None) -> list[str]:
+        return list(self._printed.pop(host, ())) if host is not None else []
 
     def _job(self, job: JobId) -> JobRow:
         return self._row(history.row_of(history.find_record(self._node.journal, format_job_id(job))))

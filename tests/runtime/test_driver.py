@@ -181,3 +181,28 @@ async def test_a_flood_of_other_peers_messages_never_costs_an_outcome(
     assert len([event for event in fixture.core.handled if isinstance(event, Received)]) == 8
     assert isinstance(fixture.core.handled[-1], PeerLost)
     assert fixture.driver.dropped == 93
+
+
+async def test_an_answer_that_nobody_waits_for_any_more_is_handed_on(
+    make_driver: Any, autojump_clock: Any
+) -> None:
+    asked: list[int] = []
+
+    def silent(event: Any) -> list[Effect]:
+        asked.append(event.id)
+        return []
+
+    fixture = make_driver(silent)
+    unwanted: list[object] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(fixture.driver.run, [])
+        with trio.move_on_after(1):
+            await fixture.driver.ask(LeaveAsked, unwanted.append)
+        with trio.move_on_after(1):
+            await fixture.driver.ask(LeaveAsked)
+        fixture.core.script = lambda event: [Answer(number, number) for number in asked]
+        fixture.driver.post(Listening(1))
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    assert unwanted == [asked[0]]
+    assert len(asked) == 2
