@@ -215,6 +215,7 @@ class Plan:
 
     join_seconds: time over which the peers join. features: which concerns run ("dht", "gossip", "adverts",
     "work"); a plan of 100,000 peers leaves some out. check_every: virtual seconds between looks at invariants.
+    stop_with_jobs: end the run soon after the last job has ended, `seconds` being the longest that it may take.
     """
 
     name: str
@@ -228,6 +229,7 @@ class Plan:
     features: tuple[str, ...] = ("dht", "gossip", "adverts", "work")
     check_every: float = 5.0
     expectations: tuple[tuple[str, str, float], ...] = ()
+    stop_with_jobs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

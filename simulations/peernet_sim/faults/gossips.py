@@ -10,7 +10,7 @@ from peernet.core import events as ev
 from peernet.identity.envelope import seal
 from peernet.types import Instance, PeerId
 from peernet.wire.codec import encode_body
-from peernet.wire.gossip import Graft, IHave, Rumour, Shuffle, Shuffled
+from peernet.wire.gossip import MAX_DEPTH, Graft, IHave, Rumour, Shuffle, Shuffled
 from peernet.wire.signed import ADVERT, Advert
 from peernet_sim.faults.hostile import Honest
 from peernet_sim.model import World
@@ -21,12 +21,9 @@ LIFETIME = 120.0
 MOST_AT_ONCE = 50
 """Messages that a spammer adds to one effect of its core, however long that was quiet."""
 
-REACH = 6
-"""Hops that a spammer allows its rumours: the whole neighbourhood, and what lies around it."""
-
 
 class Spam(Honest):
-    """Sends rumours to all it is connected to, `rate` a second, whenever its core acts.
+    """Sends rumours for everybody to all it is connected to, `rate` a second, whenever its core acts.
 
     Its adverts are new and signed with its own key, so nothing is wrong with any one of them.
     """
@@ -57,7 +54,7 @@ class Spam(Honest):
         self._since = world.now
         extra: list[Any] = []
         for _ in range(due):
-            rumour = Rumour(self._envelope(index, world), 0, REACH)
+            rumour = Rumour(self._envelope(index, world), 0, MAX_DEPTH)
             extra += [fx.Send(peer, (), rumour) for peer in self._peers]
         return [effect, *extra]
 

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from peernet.core import effects as fx from peernet.core import events as ev from peernet.identity.multiaddr
-import Multiaddr from peernet.identity.peerid import dht_id from peernet.types import DhtKey, PeerId from
-peernet.wire.base import ENVELOPE_LIMIT from peernet.wire.kad import MAX_CONTACTS, MAX_RECORDS, FindNode,
-FindValue, Nodes, Probe, Store, Values, WireContact from peernet_sim.faults.hostile import Honest from
-peernet_sim.model import World
+from peernet.core import effects as fx
+from peernet.core import events as ev
+from peernet.identity.multiaddr import Multiaddr
+from peernet.identity.peerid import dht_id
+from peernet.types import DhtKey, PeerId
+from peernet.wire.base import ENVELOPE_LIMIT
+from peernet.wire.kad import (
+    MAX_CONTACTS,
+    MAX_RECORDS,
+    FindNode,
+    FindValue,
+    Nodes,
+    Probe,
+    Store,
+    Values,
+    WireContact,
+)
+from peernet_sim.faults.hostile import Honest
+from peernet_sim.model import World
 
 ADDRESSES = 8
 """Addresses of a contact at most: the bound that decoding checks."""
@@ -68,10 +82,11 @@ class Withhold(Honest):
         """Take the records out of answers, and ask for a sign of life where others' records would be stored."""
         if isinstance(effect, fx.Reply) and isinstance(effect.body, Values) and effect.body.records:
             return [fx.Reply(effect.peer, effect.call, Values((), effect.body.contacts))]
-        if isinstance(effect, fx.Call) and isinstance(effect.body, Store):
-            if not effect.body.record.startswith(world.peer_id(index)):
-                return [fx.Call(effect.id, effect.peer, effect.addresses, Probe(), effect.timeout)]
-        return [effect]
+        if not isinstance(effect, fx.Call) or not isinstance(effect.body, Store):
+            return [effect]
+        if effect.body.record.startswith(world.peer_id(index)):  # an envelope begins with its author
+            return [effect]
+        return [fx.Call(effect.id, effect.peer, effect.addresses, Probe(), effect.timeout)]
 
 
 class HugeReplies(Honest):

@@ -75,14 +75,11 @@ def build_network(
     access: Access,
     machines: Machines,
     joining: Joining,
-    dialled: frozenset[int],
     seed: int,
 ) -> Network:
     """Draw all peers.
 
     Args:
-        dialled: peers that must be open to dialling whatever was drawn. The first peer always is, as newcomers
-            need someone to dial.
         seed: of all that is drawn. Each concern has a stream of its own, so changing one leaves the others alone.
     """
     places = geometry.build(count, random.Random(f"{seed}/places"))
@@ -93,7 +90,7 @@ def build_network(
     for index in range(count):
         link = access.draw(draw_access)
         nat = link.draw_nat(draw_nat)
-        if index == 0 or index in dialled:
+        if index == 0:  # newcomers need someone to dial
             nat = "open"
         cores = max(1, round(machines.cores(draw_machine)))
         speed = machines.speed(draw_machine)
