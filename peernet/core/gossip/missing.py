@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from peernet.core.context import Context
+from peernet.core.gossip.neighbour import Neighbour
 from peernet.core.gossip.neighbourhood import Neighbourhood
 from peernet.types import PeerId
 from peernet.wire.gossip import MAX_DEPTH, MAX_GRAFTS, Graft, Have
@@ -47,28 +48,23 @@ class MissingRumours:
     def __len__(self) -> int:
         return len(self._missing)
 
-    def named(self, peer: PeerId, have: Have) -> None:
-        """A neighbour says that it has a rumour, which has not been seen here."""
+    def named(self, peer: PeerId, have: Have, neighbour: Neighbour) -> None:
+        """A neighbour says that it has a rumour, which has not been seen here. It is asked at once if it would have
+        pushed it, had it come to it in time, and if nobody pushes rumours of that reach."""
         missing = self._missing.get(have.id)
-        if missing is not None:
-            if len(missing.holders) < self._config.holders and peer not in missing.holders:
-                missing.holders.append(peer)
-            return
-        neighbour = self._hood.get(peer)
-        if neighbour is None:
-            return
-        if neighbour.announced >= self._config.missing:
-            self._hood.blame(peer, self._config.blame_turn, "rumour: too many named")
-            return
-        neighbour.announced += 1
-        now = self._ctx.now.mono
-        wait = self._config.missing_seconds * self._ctx.random.uniform(1.0, 1.5)
-        missing = Missing(have, peer, [peer], now + wait)
-        self._missing[have.id] = missing
-        if have.reach < MAX_DEPTH:
-            asked = self._next(missing)
-            if asked is not None:
-                self._ctx.send(asked, Graft((have.id,), False))
+        if missing is None:
+            if neighbour.announced >= self._config.missing:
+                self._hood.blame(peer, self._config.blame_turn, "rumour: too many named")
+                return
+            neighbour.announced += 1
+            wait = self._config.missing_seconds * self._ctx.random.uniform(1.0, 1.5)
+            missing = self._missing[have.id] = Missing(have, peer, [peer], self._ctx.now.mono + wait)
+        elif peer not in missing.holders and len(missing.holders) < self._config.holders:
+            missing.holders.append(peer)
+        if missing.asked is None and (neighbour.eager or have.reach < MAX_DEPTH):
+            missing.holders.sort(key=lambda holder: holder != peer)  # It comes first, the others stay in order.
+            self._next(missing)
+            self._ctx.send(peer, Graft((have.id,), False))
         self._wake_at(missing.due)
 
     def came(self, name: bytes) -> Missing | None:

@@ -7,7 +7,9 @@ small and seldom. Different from the paper:
 - A rumour that one has to ask for is first only asked for. The tree grows there when the next one fails to come
   too, or when an eager neighbour has just been lost: a loss on the way is no break of the tree, and growing
   would make the next rumour come twice.
-- A copy of what had to be asked for prunes nothing: it came by the tree after all, late.
+- What had to be asked for is named onward, not pushed: those behind have missed it too and mostly asked others by
+  now. They ask at once when one that pushes to them names it, and who is pushed to by that one knows that the tree
+  is whole and only late. A copy of it that comes by the tree after all prunes nothing.
 - Who has named a rumour is not sent it again, pushed or named.
 - Rings (a reach below `MAX_DEPTH`) don't use the tree, whose paths are no measure of nearness: the author gives
   the rumour to all neighbours, and from there on it is named to everybody and asked for at once. That is one
@@ -37,6 +39,7 @@ class Plumtree:
         "_missed",
         "_missing",
         "_next_move",
+        "_parent",
         "_store",
         "_unnamed",
     )
@@ -48,6 +51,7 @@ class Plumtree:
         self._store = store
         self._missing = MissingRumours(ctx, hood, self._grows)
         self._missed = 0
+        self._parent: PeerId | None = None
         self._next_move = 0.0
         self._unnamed: dict[bytes, tuple[Have, set[PeerId]]] = {}
         self._flush_set = False
@@ -83,18 +87,17 @@ class Plumtree:
     def carry(self, peer: PeerId, name: bytes, rumour: Rumour, missing: Missing | None) -> None:
         """Send a new valid rumour on. missing: what `came` returned for it."""
         hops = rumour.hops + 1
-        asked = missing is not None and missing.asked == peer
         everybody = rumour.reach == MAX_DEPTH
+        pulled = missing is not None and missing.asked == peer and not missing.grown
         if everybody:
             self._learn_from_arrival(peer, missing)
-        pulled = asked and missing is not None and not missing.grown
         self._keep(name, rumour.envelope, hops, rumour.reach, peer, pulled=pulled)
         if hops >= rumour.reach:
             return
         told = {peer}
         if missing is not None:
             told.update(missing.holders)
-        if everybody:
+        if everybody and not pulled:
             onward = Rumour(rumour.envelope, hops, rumour.reach)
             for other, neighbour in self._hood.active.items():
                 if neighbour.eager and other not in told:
@@ -137,6 +140,8 @@ class Plumtree:
         if neighbour is None:
             self._hood.stranger(peer)
             return
+        if peer == self._parent:
+            self._missed = 0
         for have in body.items:
             if have.id in self._store:
                 if have.id in self._unnamed:
@@ -146,7 +151,7 @@ class Plumtree:
             elif have.hops >= have.reach:
                 self._hood.blame(peer, self._config.blame_turn, "rumour: beyond its reach")
             else:
-                self._missing.named(peer, have)
+                self._missing.named(peer, have, neighbour)
 
     def on_graft(self, peer: PeerId, body: Body) -> None:
         """A neighbour asks for rumours, and perhaps to be pushed to."""
@@ -192,13 +197,15 @@ class Plumtree:
     def _learn_from_arrival(self, peer: PeerId, missing: Missing | None) -> None:
         """By which way a rumour for everybody came says how the tree fares."""
         neighbour = self._hood.get(peer)
-        if missing is None or missing.asked is None:
+        if missing is None or missing.asked != peer:
             self._missed = 0
+            self._parent = peer
             if neighbour is not None:
                 neighbour.eager = True
         elif missing.grown:
             self._missed = 0
-        elif missing.asked == peer:
+            self._parent = peer
+        else:
             self._missed += 1
 
     def _move_if_shorter(self, peer: PeerId, neighbour: Neighbour, have: Have) -> None:
