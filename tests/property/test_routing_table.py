@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peernet.config.kad import KadConfig
+from peernet.core.kad import table as table_module
 from peernet.core.kad.contact import ID_BITS, ID_BYTES, Contact
 from peernet.core.kad.table import Table
 from peernet.types import DhtKey, PeerId
@@ -25,6 +27,19 @@ def at(number: int, mark: bytes = b"") -> Contact:
     contact = Contact(PeerId(number.to_bytes(32, "big") + mark), ("/ip4/127.0.0.1/tcp/1",))
     contact.id, contact.long_id = key(number), number
     return contact
+
+
+@pytest.fixture(scope="module", autouse=True)
+def chosen_places() -> Iterator[None]:
+    """Let the peers made by `at` stand where their first bytes say."""
+
+    def place(peer: PeerId) -> tuple[DhtKey, int]:
+        number = int.from_bytes(peer[:32], "big")
+        return key(number), number
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table_module, "place", place)
+        yield
 
 
 def table_of(me: int, k: int, waiting: int = 2, split_levels: int = 1) -> Table:

@@ -211,19 +211,15 @@ class Kad:
             self._membership.refresh_due()
             self._publisher.republish_due()
 
-    def _contacts_near(self, target: DhtKey, asker: PeerId) -> tuple[WireContact, ...]:
-        contacts = self.table.nearest(target, self._config.k, (asker,), healthy=True)
-        return tuple([contact.wire() for contact in contacts])
-
     def _on_find_node(self, peer: PeerId, body: Body) -> Body:
         assert isinstance(body, FindNode)
-        return Nodes(self._contacts_near(body.target, peer))
+        return Nodes(self.table.answer(body.target, peer))
 
     def _on_find_value(self, peer: PeerId, body: Body) -> Body:
         assert isinstance(body, FindValue)
         held = self.store.get(body.key, self._ctx.now)
         records = () if held is None else (held.opened.raw,)
-        return Values(records, self._contacts_near(body.key, peer))
+        return Values(records, self.table.answer(body.key, peer))
 
     def _on_store(self, peer: PeerId, body: Body) -> Body:
         assert isinstance(body, Store)

@@ -35,6 +35,12 @@ def number(key: DhtKey) -> int:
     return int.from_bytes(key, "big")
 
 
+@lru_cache(maxsize=16_384)
+def introduction(peer: PeerId, addresses: tuple[str, ...]) -> WireContact:
+    """A contact as others are told of it. One for all tables of a process that hold it: a simulator has thousands."""
+    return WireContact(peer, addresses)
+
+
 class Contact(Node):
     """A peer in a routing table or a lookup.
 
@@ -69,16 +75,18 @@ class Contact(Node):
         """Whether it is the same peer. (The package compares ip and port, which no contact has here.)"""
         return self.peer == node.peer
 
-    def moved(self, addresses: tuple[str, ...]) -> None:
-        """Take over newly proven addresses."""
-        if addresses and addresses != self.addresses:
-            self.addresses = addresses
-            self.wire_form = None
+    def moved(self, addresses: tuple[str, ...]) -> bool:
+        """Take over newly proven addresses. Returns whether they are other ones."""
+        if not addresses or addresses == self.addresses:
+            return False
+        self.addresses = addresses
+        self.wire_form = None
+        return True
 
     def wire(self) -> WireContact:
         """This contact as others are told of it."""
         if self.wire_form is None:
-            self.wire_form = WireContact(self.peer, self.addresses)
+            self.wire_form = introduction(self.peer, self.addresses)
         return self.wire_form
 
     def __repr__(self) -> str:

@@ -68,16 +68,19 @@ class Roster:
         link = self._ctx.links.get(peer)
         if link is not None:
             addresses = link.addresses
-        new = peer not in self.table
-        rival = self.table.saw(Contact(peer, addresses), self._ctx.now.mono)
-        if rival is not None and self._ctx.now.mono - rival.last_seen >= self._config.crowded_seconds:
+        now = self._ctx.now.mono
+        contact = self.table.get(peer)
+        if contact is not None:
+            self.table.heard(contact, addresses, now)
+            self._save(contact)
+            return
+        rival = self.table.saw(Contact(peer, addresses), now)
+        if rival is not None and now - rival.last_seen >= self._config.crowded_seconds:
             self._check(rival)
         contact = self.table.get(peer)
-        if contact is None:
-            return
-        if new:
+        if contact is not None:
             self._ctx.note(Note("peers", peer=peer))
-        self._save(contact)
+            self._save(contact)
 
     def heard_of(self, peer: PeerId, addresses: tuple[str, ...]) -> bool:
         """Somebody says where a peer may be dialled, unproven. Returns whether any address of it is known now.
@@ -196,9 +199,11 @@ class Roster:
     def _save(self, contact: Contact) -> None:
         """Keep a contact in the journal, seldom, and no more than there is room for."""
         now = self._ctx.now.mono
-        full = len(self._saved) >= self._config.saved_contacts
-        oldest = next(iter(self._saved.values())) if full else float("-inf")
-        if now - self._saved.get(contact.peer, oldest) < self._config.save_seconds:
+        last = self._saved.get(contact.peer)
+        if last is None:
+            full = len(self._saved) >= self._config.saved_contacts
+            last = next(iter(self._saved.values())) if full else float("-inf")
+        if now - last < self._config.save_seconds:
             return
         self._saved.pop(contact.peer, None)
         self._saved[contact.peer] = now

@@ -14,8 +14,9 @@ from kademlia.routing import RoutingTable
 
 from peernet.config.kad import KadConfig
 from peernet.core.kad.bucket import Bucket
-from peernet.core.kad.contact import ID_BITS, Contact, number
+from peernet.core.kad.contact import ID_BITS, Contact, number, place
 from peernet.types import DhtKey, PeerId
+from peernet.wire.kad import WireContact
 
 
 class Table(RoutingTable):
@@ -24,7 +25,7 @@ class Table(RoutingTable):
     buckets: list[Bucket]  # type: ignore[assignment]
     node: Contact
 
-    __slots__ = ("_known", "_lowers", "_reach", "buckets", "config", "ksize", "node")
+    __slots__ = ("_lowers", "_reach", "buckets", "config", "ksize", "node")
 
     def __init__(self, me: PeerId, config: KadConfig) -> None:
         # RoutingTable.__init__ is not called: it wants a protocol to ping with.
@@ -37,19 +38,22 @@ class Table(RoutingTable):
         """Forget every contact."""
         self.buckets = [Bucket(0, ID_BITS, self.config.k, self.config.replacements)]
         self._lowers = [0]
-        self._known: dict[PeerId, Contact] = {}
         # The distance of the k-th nearest contact to this peer, while that is known.
         self._reach: int | None = None
 
     def __len__(self) -> int:
-        return len(self._known)
+        return sum([len(bucket.nodes) for bucket in self.buckets])
 
     def __contains__(self, peer: PeerId) -> bool:
-        return peer in self._known
+        return self.get(peer) is not None
 
     def get(self, peer: PeerId) -> Contact | None:
         """The contact of a peer if it has a place in a bucket (not if it waits for one)."""
-        return self._known.get(peer)
+        return self._known(peer, *place(peer))
+
+    def _known(self, peer: PeerId, key: DhtKey, long_id: int) -> Contact | None:
+        contact = self.bucket_for(long_id).nodes.get(key)
+        return contact if contact is not None and contact.peer == peer else None
 
     def contacts(self) -> list[Contact]:
         """All contacts that have a place, in order of their ids' ranges, the least recently seen first."""
@@ -60,16 +64,22 @@ class Table(RoutingTable):
 
         Returns the contact to probe when the bucket is full: if it has died, the newcomer takes its place.
         """
-        known = self._known.get(contact.peer)
+        known = self._known(contact.peer, contact.id, contact.long_id)
         if known is not None:
-            known.moved(contact.addresses)
-            known.last_seen, known.failures = now, 0
-            self.bucket_for(known.long_id).add_node(known)
+            self.heard(known, contact.addresses, now)
             return None
         if contact.long_id == self.node.long_id or not contact.dialable:
             return None
         contact.last_seen, contact.failures = now, 0
         return self.add_contact(contact)
+
+    def heard(self, known: Contact, addresses: tuple[str, ...], now: float) -> None:
+        """A contact of this table has answered."""
+        bucket = self.bucket_for(known.long_id)
+        if known.moved(addresses) or known.failures:
+            bucket.changed()
+        known.last_seen, known.failures = now, 0
+        bucket.add_node(known)
 
     def add_contact(self, node: Contact) -> Contact | None:
         """Give a new contact a place, splitting buckets where that is allowed. As `saw`, which is to be used."""
@@ -82,7 +92,6 @@ class Table(RoutingTable):
                 break
             self.split_bucket(self.get_bucket_for(node))
         if bucket.add_node(node):
-            self._known[node.peer] = node
             self._reach = None
             return None
         return bucket.head()
@@ -92,10 +101,11 @@ class Table(RoutingTable):
 
         evict: False while this peer itself seems to be cut off, when failures say nothing about others.
         """
-        contact = self._known.get(peer)
+        contact = self.get(peer)
         if contact is None:
             return None
         contact.failures += 1
+        self.bucket_for(contact.long_id).changed()
         if not evict or contact.failures < self.config.evict_failures:
             return None
         self.remove_contact(contact)
@@ -103,9 +113,10 @@ class Table(RoutingTable):
 
     def suspect(self, peer: PeerId) -> Contact | None:
         """A connection to a peer broke: others are not told of it until it has answered. Returns its contact."""
-        contact = self._known.get(peer)
-        if contact is not None:
-            contact.failures = max(contact.failures, 1)
+        contact = self.get(peer)
+        if contact is not None and not contact.failures:
+            contact.failures = 1
+            self.bucket_for(contact.long_id).changed()
         return contact
 
     def remove_contact(self, node: Contact) -> None:
@@ -113,10 +124,7 @@ class Table(RoutingTable):
         self._reach = None
         bucket = self.bucket_for(node.long_id)
         heir = bucket.remove_node(node)
-        if self._known.get(node.peer) is node:
-            del self._known[node.peer]
         if heir is not None:
-            self._known[heir.peer] = heir
             heir.failures = 1  # It may have died while it waited: a suspect until it answers.
 
     def nearest(
@@ -143,6 +151,19 @@ class Table(RoutingTable):
                 break
         return [contact for contact in found[:wanted] if contact.peer not in exclude][:count]
 
+    def answer(self, target: DhtKey, asker: PeerId) -> tuple[WireContact, ...]:
+        """The k healthy contacts nearest to `target`, as another peer is told of them; never itself."""
+        goal = number(target)
+        found: list[WireContact] = []
+        order = {lower ^ goal: bucket for lower, bucket in zip(self._lowers, self.buckets, strict=True)}
+        for key in sorted(order):
+            near = {long_id ^ goal: contact for long_id, contact in order[key].answers().items()}
+            near.pop(place(asker)[1] ^ goal, None)
+            found += [near[distance] for distance in sorted(near)]
+            if len(found) >= self.ksize:
+                break
+        return tuple(found[: self.ksize])
+
     def find_neighbors(self, node: Contact, k: int | None = None, exclude: Contact | None = None) -> list[Contact]:
         """As the package's method, but exact: the contacts nearest to a node, without it and `exclude`."""
         left_out = (node.peer,) if exclude is None else (node.peer, exclude.peer)
@@ -150,7 +171,7 @@ class Table(RoutingTable):
 
     def is_new_node(self, node: Contact) -> bool:
         """Whether this contact has no place in the table."""
-        return node.peer not in self._known
+        return self._known(node.peer, node.id, node.long_id) is None
 
     def bucket_for(self, long_id: int) -> Bucket:
         """The bucket whose range holds this id."""
@@ -166,9 +187,6 @@ class Table(RoutingTable):
         self.buckets[index : index + 1] = [low, high]
         self._lowers.insert(index + 1, high.lower)
         self._reach = None
-        # Those who waited may have got a place in the half they belong to.
-        for contact in (*low.nodes.values(), *high.nodes.values()):
-            self._known[contact.peer] = contact
 
     def lonely_buckets(self, now: float = 0.0) -> list[Bucket]:
         """The buckets whose refresh is due at `now` (monotonic seconds)."""
@@ -187,7 +205,6 @@ class Table(RoutingTable):
     def check(self) -> None:
         """Raise AssertionError unless the table is sound. For tests and simulations; O(contacts)."""
         expected = 0
-        places: dict[PeerId, Contact] = {}
         for bucket, lower in zip(self.buckets, self._lowers, strict=True):
             assert bucket.lower == lower == expected, "buckets partition the ids"
             expected = bucket.range[1] + 1
@@ -200,6 +217,8 @@ class Table(RoutingTable):
                 assert contact.peer != self.node.peer and contact.dialable, "contacts are others, dialable"
             seen = [contact.last_seen for contact in bucket.nodes.values()]
             assert seen == sorted(seen), "the least recently seen come first"
-            places.update((contact.peer, contact) for contact in bucket.nodes.values())
+            healthy = {
+                contact.long_id: contact.wire() for contact in bucket.nodes.values() if not contact.failures
+            }
+            assert bucket.answers() == healthy, "others are told of those who answer"
         assert expected == 1 << ID_BITS, "buckets cover all ids"
-        assert places == self._known, "the index knows exactly those who have a place"
