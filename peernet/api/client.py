@@ -86,7 +86,7 @@ class ControlClient:
         return connection
 
 
-def _read_frame(incoming: io.BufferedReader) -> bytes | None:
+def _read_frame(incoming: io.BufferedReader[socket.SocketIO]) -> bytes | None:
     """Return the next frame, or None at the end of the stream."""
     head = incoming.read(4)
     if not head:

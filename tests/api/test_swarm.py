@@ -31,7 +31,10 @@ def test_a_swarm_is_a_submitter_and_its_workers_and_leaves_nothing(tmp_path: Pat
         processes = psutil.Process().children(recursive=True)
         assert swarm.client.ask(Status(), StatusReply).worker.slots == 0
         rows = swarm.client.ask(ListPeers(), PeersReply).peers
-        assert {row.peer for row in rows if not row.me} == set(swarm.worker_ids)
+        met = {row.peer for row in rows if not row.me}
+        assert met and met <= set(
+            swarm.worker_ids
+        )  # joined through one, perhaps still shaking hands with the other
         assert len(processes) == 3
     assert not [process for process in processes if process.is_running()]
     assert left(home) == []
