@@ -72,7 +72,10 @@ PASS = Verdict()
 class Rule(Protocol):
     """A fault of the network, composable: verdicts of all rules are added up (copies multiply, delays add)."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What kind of fault it is, for people."""
+        ...
 
     def judge(self, parcel: Parcel, rng: random.Random) -> Verdict:
         """Say what happens to a parcel. Outside of its window or peers a rule returns PASS."""
@@ -82,8 +85,15 @@ class Rule(Protocol):
 class World(Protocol):
     """What scheduled happenings and hostile behaviours may do to the simulation."""
 
-    now: float
-    rng: random.Random
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the start."""
+        ...
+
+    @property
+    def rng(self) -> random.Random:
+        """The run's stream of randomness for faults."""
+        ...
 
     def crash(self, index: int) -> None:
         """End a peer at once, connections and all; its journal stays."""
@@ -142,7 +152,10 @@ class Happening:
 class Behaviour(Protocol):
     """A hostile (or lazy) peer: its core is the product's own; this changes what goes in and out of it."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What kind of hostility it is, for people."""
+        ...
 
     def outgoing(self, index: int, effect: Any, world: World) -> list[Any]:
         """Return the effects that are carried out in place of one that the core wants."""
