@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import outcome
 import trio
@@ -49,6 +49,9 @@ from peernet.wire.link import (
 
 _BUSY = "busy: try again later"
 
+_SENT = {kind: f"sent {kind.__name__}" for kind in get_args(Body)}
+"""The counter of each message of the core, made once: a connection may send tens of thousands a second."""
+
 
 class Owner(Protocol):
     """Who takes what arrives on a connection. Neither may block."""
@@ -73,7 +76,7 @@ class Connection:
     """An authenticated connection to a peer. `run` it; all else may be used at once, and is without effect
     once it has ended.
 
-    counters: what happened, by name; shared with other connections.
+    counters: what happened, by name, as "sent Pull" for each message of the core; shared with other connections.
     """
 
     def __init__(
@@ -200,6 +203,7 @@ class Connection:
         except BaseException:
             self._calls.forget(call)
             raise
+        self._counters[_SENT[type(body)]] += 1
         self._vigil.wake_by(now + timeout)
         return call
 
@@ -209,6 +213,7 @@ class Connection:
             self._counters["notices dropped"] += 1
             return False
         self._outbox.push(Notice(body))
+        self._counters[_SENT[type(body)]] += 1
         self.last_used = trio.current_time()
         return True
 
@@ -222,6 +227,7 @@ class Connection:
             self._refuse(call, _BUSY)
         else:
             self._outbox.push(Response(call, body))
+            self._counters[_SENT[type(body)]] += 1
 
     async def ping(self, timeout: float) -> bool:
         """Whether the peer answers a ping within `timeout` seconds."""

@@ -216,6 +216,12 @@ class Pool:
         stands."""
         self._links.hold(peer, why, on)
 
+    @property
+    def sent(self) -> dict[str, int]:
+        """How many messages of the core were sent since the pool was made, by their types' names."""
+        marked = ((name.partition("sent "), number) for name, number in self.counters.items())
+        return {kind: number for (before, mark, kind), number in marked if mark and not before}
+
     def rtt(self, peer: PeerId) -> float | None:
         """The last measured round trip to a connected peer, in seconds."""
         connection = self._links.get(peer)

@@ -200,6 +200,7 @@ class Service:
             worker=WorkerState(worker.slots, worker.running, worker.queued, worker.done, worker.paused),
             refused=dict(node.core.context.counters),
             warnings=tuple(node.warnings),
+            sent=node.pool.sent,
         )
 
     def _peer_rows(self) -> list[PeerRow]:

@@ -107,7 +107,7 @@ class WorkerState(msgspec.Struct, frozen=True):
 
 
 class StatusReply(ControlMessage, frozen=True):
-    """The peer itself."""
+    """The peer itself. refused: counts of what it refused, by kind; sent: of messages sent, by type."""
 
     peer: str
     addresses: tuple[str, ...]
@@ -119,6 +119,7 @@ class StatusReply(ControlMessage, frozen=True):
     worker: WorkerState
     refused: dict[str, int]
     warnings: tuple[str, ...] = ()
+    sent: dict[str, int] = {}
 
 
 class PeerRow(msgspec.Struct, frozen=True):

@@ -71,6 +71,19 @@ async def test_many_calls_at_once_each_get_their_own_answer(world, autojump_cloc
     assert bob.pool.counters["accepted"] == 1
 
 
+async def test_what_is_sent_is_counted_by_type(world, autojump_clock):
+    alice, bob = await world.node(), await world.node()
+    assert await alice.probe(bob) == Alive()
+    assert await alice.probe(bob) == Alive()
+    alice.pool.send(bob.peer, (), Unfriend())
+    assert alice.pool.sent == {"Probe": 2, "Unfriend": 1}
+    assert bob.pool.sent == {"Alive": 2}
+    bob.answer = lambda body: "no"
+    with pytest.raises(RemoteCallError):
+        await alice.probe(bob)
+    assert bob.pool.sent == {"Alive": 2}
+
+
 async def test_a_call_without_an_answer_times_out_and_the_connection_goes_on(world, autojump_clock):
     alice, bob = await world.node(), await world.node()
     bob.answer = lambda body: None
