@@ -20,8 +20,8 @@ from types import TracebackType
 from typing import Self
 
 from peernet.api.client import ControlClient
+from peernet.box.folders import BoxFolders
 from peernet.errors import BoxError, ConnectionLostError, PeernetError, UsageError
-from peernet.sandbox.folders import BoxFolders
 from peernet.storage.home import Home
 from peernet.wire.control import ControlReply, ControlRequest, Join, Ok
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import trio
 
+from peernet.box.folders import BoxFolders
 from peernet.box.limits import Limits
 from peernet.config.box import BoxConfig
 from peernet.errors import BoxError
 from peernet.sandbox.executor import Box, HostBox
-from peernet.sandbox.folders import BoxFolders
 from peernet.sandbox.plainbox import PlainBox
 from peernet.sandbox.plainhost import PlainHost
 from peernet.sandbox.process import BoxProcess, start_process

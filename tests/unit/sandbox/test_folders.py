@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from peernet.box.folders import BoxFolders
 from peernet.errors import BoxError
 from peernet.sandbox import probe
-from peernet.sandbox.folders import BoxFolders
 
 
 def test_each_box_has_a_folder_and_none_is_left(tmp_path: Path) -> None:
