@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from peernet_sim.model import PeerSpec
-from peernet_sim.schema import Table
+from peernet_sim.schema import Table, nearest
 
 Members = frozenset[int]
 
@@ -99,6 +99,17 @@ class Without:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """Those that are in any of some sets."""
+
+    parts: tuple[Selection, ...]
+
+    def choose(self, crowd: Crowd) -> Members:
+        """Return the union."""
+        return frozenset().union(*(part.choose(crowd) for part in self.parts))
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """A share of a set, drawn by the scenario's seed and `label`. At least one peer if the share is above 0."""
 
@@ -149,7 +160,7 @@ def read_selection(table: Table, key: str, sets: Sets, default: Selection | None
     """Return the set of peers that stands at a key.
 
     A text: "all", "submitter", "not submitter", "region:tokyo", "access:mobile", "nat:closed" or a name of
-    `[sets]`. Or a table: one of `peers = [1, 2]`, `region`, `access`, `nat`, `of` (a set), of these only a
+    `[sets]`. An array of such texts: those that are in any of them. Or a table: one of `peers = [1, 2]`, `region`, `access`, `nat`, `of` (a set), of these only a
     `share` (with a `seed` of its own if wanted), `without` those of another set.
     """
     if not table.has(key) and default is not None:
@@ -157,12 +168,21 @@ def read_selection(table: Table, key: str, sets: Sets, default: Selection | None
     value = table.raw(key)
     if isinstance(value, dict):
         return _read_table(table.table(key), sets)
+    if isinstance(value, list) and value:
+        return Together(tuple(_read_text(table, key, item, sets) for item in value))
+    return _read_text(table, key, value, sets)
+
+
+def _read_text(table: Table, key: str, value: object, sets: Sets) -> Selection:
     if not isinstance(value, str):
         table.wrong(key, f'is {value!r}; write a set of peers: "all", a name of [sets], or {{ share = 0.2 }}')
     what, colon, name = value.partition(":")
     if colon and what in TRAITS:
         return Trait(table, key, what, name)
-    table.one_of(key, (*WORDS, *sets, *(f"{trait}:..." for trait in TRAITS)), what="set of peers")
+    known = (*WORDS, *sets)
+    if value not in known:
+        known = (*known, *(f"{trait}:..." for trait in TRAITS))
+        table.wrong(key, f'is "{value}", which is no set of peers that is known{nearest(value, known)}')
     return _word(value, sets)
 
 
