@@ -77,6 +77,10 @@ class NetConfig:
     blob_seconds: float = 60.0
     """How long one chunk may take. A window of 1 MiB takes 60 s at 140 kbit/s."""
 
+    blob_rate: float = 16 * 1024.0
+    """Bytes a second that a blob must come at, over all of it, beyond `blob_seconds`: a line of 140 kbit/s does. A
+    holder that sends each chunk just in time must not keep a pull busy for hours."""
+
     blob_attempts: int = 3
     """Connections over which one blob is tried when they break on the way. What has arrived is kept."""
 

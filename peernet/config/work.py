@@ -56,6 +56,13 @@ class WorkConfig:
     fetches: int = 16
     """Result blobs of a job pulled at once. Others wait their turn; each is up to 64 MiB."""
 
+    fetches_each: int = 4
+    """Of those at most so many from one worker, so that one that sends slowly does not hold up all others."""
+
+    claim_seconds: float = 60.0
+    """Seconds in which the bytes of a result are expected. Then the slice goes elsewhere while they are pulled on:
+    a worker that withholds them, or sends them drop by drop, costs a slice no more than that."""
+
     spent_leases: int = 16_384
     """Settled leases remembered, so that a second return is told from an invented one. About 200 bytes each."""
 
@@ -85,6 +92,10 @@ class WorkConfig:
 
     deadline_steps: float = 4.0
     """A slice that exceeded a limit of the owner's own making gets this many times as long the next time."""
+
+    late_queue: float = 60.0
+    """Seconds that a slice may wait in a worker's queue, at most, before it can be late. Queues are meant to hold
+    what a round trip takes; without this a worker that hoards slices could keep the last for hours."""
 
     late_margin: float = 5.0
     """Seconds beyond its own limit after which a lease is late: the way there and back, and a full worker."""

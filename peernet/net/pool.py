@@ -187,8 +187,8 @@ class Pool:
         When the connection breaks on the way, the rest is pulled over a new one. The digest is for the caller
         to check, over all bytes.
 
-        Raises what `call` does, BlobMissingError if the peer does not hold the blob, and ProtocolError for
-        chunks that do not fit.
+        Raises what `call` does (CallTimeoutError also when it comes too slowly as a whole), BlobMissingError if
+        the peer does not hold the blob, and ProtocolError for chunks that do not fit.
         """
         taken = offset
 
@@ -197,13 +197,18 @@ class Pool:
             sink(data)
             taken += len(data)
 
-        for attempt in range(1, self._config.blob_attempts + 1):
-            connection = self._links.get(peer) or await self._dialer.reach(peer, addresses)
-            try:
-                return await connection.fetch(digest, size, take, taken)
-            except ConnectionLostError:
-                if attempt == self._config.blob_attempts:
-                    raise
+        limit = self._config.blob_seconds + (size - offset) / self._config.blob_rate
+        try:
+            with trio.fail_after(limit):
+                for attempt in range(1, self._config.blob_attempts + 1):
+                    connection = self._links.get(peer) or await self._dialer.reach(peer, addresses)
+                    try:
+                        return await connection.fetch(digest, size, take, taken)
+                    except ConnectionLostError:
+                        if attempt == self._config.blob_attempts:
+                            raise
+        except trio.TooSlowError:
+            raise CallTimeoutError(f"the blob did not come within {limit:.0f} s") from None
 
     def disconnect(self, peer: PeerId, reason: str) -> None:
         """End the connection to a peer with a goodbye, if there is one."""

@@ -115,7 +115,7 @@ class Drawing:
         return any(other != peer and entry.may_lease(other) and not self._near(entry, other) for other in others)
 
     def _grant(self, peer: PeerId, entry: Slice) -> LeaseGrant:
-        job, now, margin = self._job, self._job.ctx.now, self._job.ctx.config.work.late_margin
+        job, now, config = self._job, self._job.ctx.now, self._job.ctx.config.work
         seconds = job.sizing.limit(job.record.timeout, entry.stretches, job.ctx.config.box.seconds)
         queued = len(job.leases.of(peer).out)
         entry.attempts += 1
@@ -126,7 +126,7 @@ class Drawing:
             peer=peer,
             trusted=job.trusted(peer),
             seconds=seconds,
-            due=now.mono + seconds * (1 + queued) + margin,
+            due=now.mono + seconds + min(seconds * queued, config.late_queue) + config.late_margin,
             granted=now.wall,
             since=now.mono,
         )

@@ -7,7 +7,7 @@ was lost, is told again that its results were taken, and nothing is counted twic
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ class Intake:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._waiting: deque[Lease] = deque()
-        self._fetching = 0
+        self._fetching: Counter[PeerId] = Counter()
 
     def take(self, peer: PeerId, message: Return) -> Taken | str:
         """Take a batch. The answer is a receipt for what was taken, or why nothing was."""
@@ -75,14 +75,21 @@ class Intake:
         self._waiting.append(lease)
 
     def pump(self) -> None:
-        """Pull as many blobs at once as may be."""
-        while self._waiting and self._fetching < self._job.ctx.config.work.fetches:
-            self._fetch(self._waiting.popleft())
+        """Pull as many blobs at once as may be, of all workers and of each."""
+        config = self._job.ctx.config.work
+        passed: list[Lease] = []
+        while self._waiting and self._fetching.total() < config.fetches:
+            lease = self._waiting.popleft()
+            if self._fetching[lease.peer] < config.fetches_each:
+                self._fetch(lease)
+            else:
+                passed.append(lease)
+        self._waiting.extendleft(reversed(passed))
 
     @property
     def busy(self) -> bool:
         """Bytes of results are being pulled."""
-        return bool(self._fetching or self._waiting)
+        return bool(self._fetching.total() or self._waiting)
 
     def _open(self, peer: PeerId, message: Return) -> ResultBatch | str:
         """Return what the worker signed, or why it is not believed to have. As refusals are counted by their text,
@@ -184,8 +191,9 @@ class Intake:
             job.lose(lease, blame=False)
 
     def _claim(self, lease: Lease, result: SliceResult, evidence: bytes) -> None:
-        """Note a result whose bytes are still with the worker, and pull them."""
+        """Note a result whose bytes are still with the worker, and pull them. They are expected within a time."""
         lease.claim = result
+        lease.due = max(lease.due, self._job.ctx.now.mono + self._job.ctx.config.work.claim_seconds)
         self._job.save_lease(
             lease,
             status=result.status,
@@ -200,7 +208,7 @@ class Intake:
     def _fetch(self, lease: Lease) -> None:
         claim, ctx = lease.claim, self._job.ctx
         assert claim is not None, "a lease without a claim has nothing to pull"
-        self._fetching += 1
+        self._fetching[lease.peer] += 1
         addresses = ctx.book.get(lease.peer)
         ctx.ask(
             lambda number: Fetch(number, lease.peer, addresses, claim.digest, claim.size),
@@ -209,7 +217,9 @@ class Intake:
 
     def _on_fetched(self, lease: Lease, claim: SliceResult, outcome: Outcome) -> None:
         job = self._job
-        self._fetching -= 1
+        self._fetching[lease.peer] -= 1
+        if not self._fetching[lease.peer]:
+            del self._fetching[lease.peer]
         if job.over:
             return
         job.changed()

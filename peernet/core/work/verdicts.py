@@ -16,6 +16,9 @@ from peernet.wire.signed import SliceResult
 if TYPE_CHECKING:
     from peernet.core.work.job import Job
 
+_NEARLY = 0.9
+"""Share of a limit from which a slice may have exceeded it: clocks of machines drift apart, by far less."""
+
 _KINDS = {"error": "task"}
 """What a slice's status is called as the reason of a job's end, where that is not the status itself."""
 
@@ -141,10 +144,13 @@ class Verdicts:
         job.fail(_KINDS.get(key[0], key[0]), f"{job.name_slice(entry)} failed: {error}", told.traceback)
 
     def _own_limit(self, lease: Lease, result: SliceResult) -> bool:
-        """Whether a slice exceeded a limit of the owner's own making, which says nothing about the slice."""
+        """Whether a slice exceeded a limit of the owner's own making, which says nothing about the slice. A worker
+        that has not had it for that long tells a story, which counts like any other failure: as one vote."""
         job = self._job
-        most = job.ctx.config.box.seconds
-        return result.status == "timeout" and job.record.timeout is None and lease.seconds < most
+        if result.status != "timeout" or job.record.timeout is not None:
+            return False
+        out = job.ctx.now.mono - lease.since
+        return lease.seconds < job.ctx.config.box.seconds and out >= lease.seconds * _NEARLY
 
     def _stretch(self, entry: Slice, lease: Lease, result: SliceResult, evidence: bytes) -> None:
         entry.stretches += 1

@@ -65,16 +65,19 @@ class Watch:
         job.changed()
 
     def _mark_late(self) -> None:
-        """Let the slices of overdue leases go elsewhere. A decided slice's lease is forgotten instead, and one
-        that may have died with this peer's last run is lost: its worker must not be held back by it."""
+        """Let the slices of overdue leases go elsewhere. A decided slice's lease is forgotten instead, unless its
+        result is being pulled, and one that may have died with this peer's last run is lost: its worker must not
+        be held back by it."""
         job, now = self._job, self._job.ctx.now.mono
         overdue = [
             lease
             for lease in job.leases.known.values()
-            if lease.state in LIVE and lease.claim is None and lease.due <= now
+            if lease.state in LIVE
+            and lease.due <= now
+            and (lease.claim is None or lease.index in job.slices.undecided)
         ]
         for lease in overdue:
-            if lease.restored:
+            if lease.restored and lease.claim is None:
                 job.lose(lease, blame=False)
                 continue
             job.leases.advance(lease, "overdue")

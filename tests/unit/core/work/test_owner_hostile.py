@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from peernet.core import effects as e
-from peernet.core.events import Failure
+from peernet.core.events import Done, Failure
 from peernet.core.records import LeaseRecord, OutcomeRecord
 from peernet.wire.work import INLINE_LIMIT, Parked, Recall, Recalled, Return, Taken
 
@@ -227,4 +227,61 @@ def test_a_wrong_answer_to_a_recall(desk):
     assert desk.view.state == "running"
     me.take = real
     me.work()
+    assert desk.view.state == "done"
+
+
+def test_a_hoarder_does_not_keep_slices_for_hours(make_desk, make_host):
+    desk = make_desk(make_host(calls=64))
+    mallory, bob = desk.hand("mallory"), desk.hand("bob")
+    desk.submit(patience=5.0, trusted=(mallory.peer, bob.peer))
+    bob.pull(want=0)
+    mallory.gives_back = False
+    mallory.pull(want=256)
+    assert len(mallory.held) > 20
+    desk.wait(130)  # a limit of 60 s, as long again for the queue, and a margin
+    while bob.pull(want=64) and bob.held:
+        bob.work(want=0)
+    assert desk.view.state == "done"
+
+
+def test_bytes_that_come_drop_by_drop_hold_up_neither_the_slice_nor_others(make_desk, make_host):
+    desk = make_desk(make_host(calls=8))
+    mallory, bob = desk.hand("mallory"), desk.hand("bob")
+    desk.submit(patience=5.0, trusted=(mallory.peer, bob.peer))
+    bob.pull(want=0)
+    mallory.pull(want=8)
+    pairs = [mallory.result(lease, bytes([n]) * (INLINE_LIMIT + 1)) for n, lease in enumerate(mallory.held)]
+    body = Return(desk.job, mallory.batch(*(result for result, _ in pairs)), (b"",) * len(pairs), 0)
+    assert isinstance(desk.do(lambda: desk.owner.handlers[Return](mallory.peer, body)), Taken)
+    stalled = [effect for effect in desk.queue if isinstance(effect, e.Fetch)]
+    desk.queue.clear()
+    assert len(stalled) == desk.config.work.fetches_each < len(pairs)
+    desk.wait(130)
+    bob.pull(want=8)
+    bob.work(want=0)
+    assert desk.view.state == "done"
+    # What came too late in the end does no harm.
+    for effect in stalled:
+        desk.do(lambda effect=effect: desk.ctx.settle(Done(effect.id, None)))
+    assert desk.view.state == "done"
+
+
+def test_a_slow_result_counts_while_its_slice_is_undecided(make_desk, make_host):
+    desk = make_desk(make_host(calls=1))
+    desk.submit(patience=1000.0)
+    mallory, bob, carol = (desk.hand(name) for name in ("mallory", "bob", "carol"))
+    for hand in (bob, carol):
+        hand.pull(want=0)
+    mallory.pull(want=1)
+    big = b"v" * (INLINE_LIMIT + 1)
+    body = Return(desk.job, mallory.batch(mallory.result(first(mallory), big)[0]), (b"",), 0)
+    desk.do(lambda: desk.owner.handlers[Return](mallory.peer, body))
+    (fetch,) = desk.queue
+    desk.queue.clear()
+    desk.wait(130)
+    bob.pull(want=1)
+    bob.give(bob.result(first(bob), big), want=0)
+    assert desk.view.state == "running"
+    desk.do(lambda: desk.ctx.settle(Done(fetch.id, None)))
+    desk.settle()
     assert desk.view.state == "done"

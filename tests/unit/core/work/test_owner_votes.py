@@ -185,9 +185,25 @@ def test_a_time_limit_of_the_owners_own_making_is_stretched_first(make_desk, mak
     while me.held:
         lease = next(iter(me.held))
         limits.append(me.seconds[lease])
+        me.started(lease)
+        desk.wait(limits[-1])
         me.give(me.failure(lease, "too long", status="timeout"))
     assert limits == [60.0, 240.0, 600.0]
     assert (desk.view.state, desk.view.reason_kind) == ("failed", "timeout")
+
+
+def test_a_time_limit_that_cannot_have_passed_yet_is_a_lie_and_stretches_nothing(make_desk, make_host):
+    desk = make_desk(make_host(calls=1))
+    desk.submit()
+    mallory, bob, carol = (desk.hand(name) for name in ("mallory", "bob", "carol"))
+    mallory.pull(want=1)
+    mallory.give(mallory.failure(next(iter(mallory.held)), "too long", status="timeout"), want=4)
+    assert not mallory.held
+    for hand in (bob, carol):
+        hand.pull(want=1)
+        assert list(hand.seconds.values()) == [60.0]
+        hand.work()
+    assert desk.view.state == "done"
 
 
 def test_audits_are_counted_and_change_nothing(make_desk, make_host):
