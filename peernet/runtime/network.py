@@ -23,13 +23,18 @@ class Network:
 
     Args:
         pool: the connections. blobs: where pulled blobs go. post: takes outcomes. nursery: where calls run.
+        fetches: blobs pulled at once; further ones wait. Fewer than the blob store takes writers, or own blobs
+            would be refused.
     """
 
-    def __init__(self, pool: Pool, blobs: BlobStore, post: Callable[[Event], None], nursery: trio.Nursery) -> None:
+    def __init__(
+        self, pool: Pool, blobs: BlobStore, post: Callable[[Event], None], nursery: trio.Nursery, fetches: int
+    ) -> None:
         self._pool = pool
         self._blobs = blobs
         self._post = post
         self._nursery = nursery
+        self._fetches = trio.CapacityLimiter(fetches)
 
     def carry(self, effect: NetEffect) -> None:
         """Carry out one effect; its outcome, if it has one, is posted later."""
@@ -71,6 +76,7 @@ class Network:
     async def _fetch(self, effect: Fetch) -> None:
         if self._blobs.has(effect.digest):
             return
-        with self._blobs.writer(effect.digest, effect.size) as writer:
-            await self._pool.fetch(effect.peer, effect.addresses, effect.digest, effect.size, writer.write)
-            writer.finish()
+        async with self._fetches:
+            with self._blobs.writer(effect.digest, effect.size) as writer:
+                await self._pool.fetch(effect.peer, effect.addresses, effect.digest, effect.size, writer.write)
+                writer.finish()

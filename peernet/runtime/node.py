@@ -143,7 +143,8 @@ class Node:
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """Serve until cancelled; started once the port is open and the control socket listens."""
         async with trio.open_nursery() as nursery:
-            self._network = Network(self.pool, self.blobs, self.driver.post, nursery)
+            fetches = self.options.config.storage.blob_writers * 3 // 4
+            self._network = Network(self.pool, self.blobs, self.driver.post, nursery, fetches)
             self._boxes = Boxes(
                 self._executor, self.payloads, self.options.config, self.driver.post, nursery, self.service.printed
             )
