@@ -15,7 +15,6 @@ from peernet_sim.faults.liars import Lazy, Liar
 from peernet_sim.faults.minting import MOST_BITS
 from peernet_sim.faults.selection import (
     Everyone,
-    Members,
     Selection,
     Sets,
     Submitters,
@@ -187,12 +186,12 @@ def _churn(table: Table, sets: Sets) -> Apply:
 # --- hostile peers ----------------------------------------------------------------------------------------------
 
 
-def _hostile(table: Table, sets: Sets, make: Callable[[Members], Honest]) -> Apply:
+def _hostile(table: Table, sets: Sets, make: Callable[[tuple[int, ...]], Honest]) -> Apply:
     peers = read_selection(table, "peers", sets)
 
     def apply(to: Compilation) -> None:
         members = to.members(peers)
-        to.behave(members, partial(make, members))
+        to.behave(members, partial(make, tuple(ordered(members))))
 
     return apply
 
@@ -253,9 +252,7 @@ KINDS: Mapping[str, Reader] = {
     "liars": _liars,
     "lazy": lambda table, sets: _hostile(table, sets, lambda members: Lazy()),
     "sybils": _sybils,
-    "eclipse": lambda table, sets: _hostile(
-        table, sets, lambda members: misguides.Eclipse(tuple(ordered(members)))
-    ),
+    "eclipse": lambda table, sets: _hostile(table, sets, misguides.Eclipse),
     "withhold": lambda table, sets: _hostile(table, sets, lambda members: misguides.Withhold()),
     "huge-replies": lambda table, sets: _hostile(table, sets, lambda members: misguides.HugeReplies()),
     "spam": _spam,

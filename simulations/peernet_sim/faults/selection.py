@@ -160,8 +160,9 @@ def read_selection(table: Table, key: str, sets: Sets, default: Selection | None
     """Return the set of peers that stands at a key.
 
     A text: "all", "submitter", "not submitter", "region:tokyo", "access:mobile", "nat:closed" or a name of
-    `[sets]`. An array of such texts: those that are in any of them. Or a table: one of `peers = [1, 2]`, `region`, `access`, `nat`, `of` (a set), of these only a
-    `share` (with a `seed` of its own if wanted), `without` those of another set.
+    `[sets]`. An array of such texts: those that are in any of them. Or a table: one of `peers = [1, 2]`, `region`,
+    `access`, `nat` and `of` (a set), of these only a `share` (with a `seed` of its own if wanted), `without` those
+    of another set.
     """
     if not table.has(key) and default is not None:
         return default
