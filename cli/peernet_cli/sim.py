@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,8 +16,7 @@ from peernet_cli.progress import FIRST_SECONDS, JSON_SECONDS, LINE_SECONDS
 from peernet_cli.submission import split_target
 from peernet_cli.terminal import Terminal
 from peernet_sim import compare as comparing
-from peernet_sim import pictures, report
-from peernet_sim.maps import describe
+from peernet_sim import maps, pictures, report
 from peernet_sim.model import Plan, Report
 from peernet_sim.replay import (
     TRACE_FILE,
@@ -74,14 +73,13 @@ def topology(terminal: Terminal, recipe: Recipe, plot: Path | None) -> None:
     check_new_folder(plot, "--plot", "the picture")
     plan = compile_recipe(recipe)
     drawn = None if plot is None else _draw(plan, plot)
-    rows = describe(plan)
+    told = maps.describe(plan)
     if terminal.json:
-        terminal.emit(
-            {"scenario": plan.name, "seed": plan.seed, "plot": None if drawn is None else str(drawn)} | dict(rows)
-        )
+        head = {"scenario": plan.name, "seed": plan.seed, "plot": None if drawn is None else str(drawn)}
+        terminal.emit(head | told)
         return
     terminal.line(f"{plan.name}: {plan.about}")
-    terminal.table(("topology", ""), rows)
+    terminal.table(("topology", ""), maps.rows(told))
     if drawn is not None:
         terminal.line(f"map: {drawn}")
 
@@ -175,13 +173,16 @@ def _draw(plan: Plan, plot: Path) -> Path:
 
 
 def _watched(terminal: Terminal, recipe: Recipe, plan: Plan, trace: TextIO | None) -> Report:
-    """Run a plan and show how far it has come. trace: where the events are written."""
+    """Run a plan and show how far it has come. trace: where the events are written.
+
+    What a project prints goes to standard error: its code runs in this process.
+    """
 
     def write(line: str) -> None:
         assert trace is not None
         trace.write(line + "\n")
 
-    with _progress(terminal, plan.seconds) as tick:
+    with _progress(terminal, plan.seconds) as tick, redirect_stdout(terminal.stderr):
         options = replace(recipe.options, progress=tick, trace=None if trace is None else write)
         return perform(plan, options)
 

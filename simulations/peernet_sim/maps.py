@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from peernet.errors import UsageError
@@ -12,6 +11,9 @@ from peernet_sim.model import Plan, Topology
 
 MAP_PEERS = 400
 """Peers of which a map shows delays: placing needs a table of all pairs, and more points can't be told apart."""
+
+DELAY_PEERS = 200
+"""Peers between which delays are looked at for a description: 19,900 pairs."""
 
 
 def need_matplotlib() -> Any:
@@ -51,43 +53,53 @@ def places(topology: Topology, peers: Sequence[int]) -> list[tuple[float, float]
     return [(float(x), float(y)) for y, x in spread]
 
 
-def describe(plan: Plan) -> list[tuple[str, str]]:
-    """Return the table of a topology: who there is, behind what, and how far apart."""
+def describe(plan: Plan) -> dict[str, Any]:
+    """Return who there is, behind what, and how far apart: counts by name, and spreads as least, median and most.
+
+    up, down: bytes a second; delay: seconds one way, over as many pairs as tell the story.
+    """
     peers = plan.topology.peers
-    shown = chosen(len(peers), 200)
-    delays = sorted(
-        1000 * plan.topology.delay(one, other) for place, one in enumerate(shown) for other in shown[:place]
-    )
-    rows = [("peers", f"{len(peers):,}")]
-    for name, kind in (("regions", "region"), ("access", "access"), ("NAT", "nat")):
-        counts = Counter(str(getattr(peer, kind)) or "none" for peer in peers)
-        if list(counts) != ["none"]:
-            rows.append((name, _counts(counts)))
-    rows.append(("cores", _spread(sorted(float(peer.cores) for peer in peers), "")))
-    rows.append(("speed", _spread(sorted(peer.speed for peer in peers), "")))
-    rows.append(("up", _spread(sorted(peer.up * 8e-6 for peer in peers), " Mbit/s")))
-    rows.append(("down", _spread(sorted(peer.down * 8e-6 for peer in peers), " Mbit/s")))
-    if delays:
-        rows.append(("delay one way", _spread(delays, " ms")))
-    hostile = Counter(behaviour.name for behaviour in plan.faults.behaviours.values())
-    if hostile:
-        rows.append(("hostile", _counts(hostile)))
-    return rows
+    shown = chosen(len(peers), DELAY_PEERS)
+    delays = [plan.topology.delay(one, other) for place, one in enumerate(shown) for other in shown[:place]]
+    return {
+        "peers": len(peers),
+        "regions": _counts(peer.region or "none" for peer in peers),
+        "access": _counts(peer.access for peer in peers),
+        "nat": _counts(peer.nat for peer in peers),
+        "cores": _spread([float(peer.cores) for peer in peers]),
+        "speed": _spread([peer.speed for peer in peers]),
+        "up": _spread([peer.up for peer in peers]),
+        "down": _spread([peer.down for peer in peers]),
+        "delay": _spread(delays),
+        "hostile": _counts(behaviour.name for behaviour in plan.faults.behaviours.values()),
+    }
 
 
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """Return the value that `share` of a sorted sequence do not exceed; nan for none."""
-    if not ordered:
-        return math.nan
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+_UNITS = {"cores": (1.0, ""), "speed": (1.0, ""), "up": (8e-6, " Mbit/s"), "down": (8e-6, " Mbit/s")} | {
+    "delay": (1000.0, " ms one way")
+}
 
 
-def _counts(counts: Counter[str]) -> str:
-    return ", ".join(f"{name} {number:,}" for name, number in sorted(counts.items()))
+def rows(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what `describe` says as people read it."""
+    table = [("peers", f"{told['peers']:,}")]
+    for name in ("regions", "access", "nat", "hostile"):
+        if told[name] and list(told[name]) != ["none"]:
+            table.append((name, ", ".join(f"{kind} {count:,}" for kind, count in told[name].items())))
+    for name, (factor, unit) in _UNITS.items():
+        if told[name]:
+            least, median, most = (told[name][key] * factor for key in ("least", "median", "most"))
+            text = f"{least:.4g}" if least == most else f"{least:.4g} to {most:.4g}, median {median:.4g}"
+            table.append((name, text + unit))
+    return table
 
 
-def _spread(ordered: Sequence[float], unit: str) -> str:
-    least, middle, most = ordered[0], quantile(ordered, 0.5), ordered[-1]
-    if least == most:
-        return f"{least:.4g}{unit}"
-    return f"{least:.4g} to {most:.4g}{unit}, median {middle:.4g}"
+def _counts(names: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    if not values:
+        return {}
+    ordered = sorted(values)
+    return {"least": ordered[0], "median": ordered[(len(ordered) - 1) // 2], "most": ordered[-1]}

@@ -72,11 +72,13 @@ def compile_recipe(recipe: Recipe) -> Plan:
     Raises:
         UsageError: the scenario's file is wrong, or a number is out of range.
     """
-    from peernet_sim import scenario
-
     if recipe.bundle is None:
-        return scenario.compile_plan(scenario.load(Path(recipe.source)), recipe.peers, recipe.seed)
-    return scenario.job_plan(
+        from peernet_sim.scenario import compile_plan, load
+
+        return compile_plan(load(Path(recipe.source)), recipe.peers, recipe.seed)
+    from peernet_sim.project_plan import job_plan
+
+    return job_plan(
         recipe.bundle,
         peers=recipe.peers,
         liars=recipe.liars,

@@ -104,7 +104,17 @@ def rows(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
                 f"{_seconds(lookups['latency_p50'])} median, {_seconds(lookups['latency_p99'])} at 99 %",
             ),
         ]
-    if gossip["coverage"] is not None:
+    values = metrics.get("values", {"gets": 0})
+    if values["gets"]:
+        table += [
+            ("values", f"{values['puts']:,} put, {values['lost']:,} lost"),
+            ("  gets", f"{values['gets']:,}, {_share(values['success'])} succeeded"),
+            (
+                "  latency",
+                f"{_seconds(values['latency_p50'])} median, {_seconds(values['latency_p99'])} at 99 %",
+            ),
+        ]
+    if gossip.get("broadcasts", 1):
         table += [
             (
                 "gossip",
@@ -129,9 +139,10 @@ def _job(job: Mapping[str, Any]) -> str:
         f"{job['executions']:,} executions",
         f"{job['wrong']:,} wrong",
         f"{job['disagreements']:,} disagreements",
-        "not ended" if job["seconds"] is None else f"{job['seconds']:,.1f} s",
+        f"{job['seconds']:,.1f} s",
     ]
-    return ", ".join(parts)
+    ended = f"{job['state']}: " if "state" in job else ""
+    return ended + ", ".join(parts) + (f" ({job['reason']})" if job.get("reason") else "")
 
 
 def _ratio(one: float, other: float) -> str:

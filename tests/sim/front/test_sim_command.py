@@ -230,12 +230,14 @@ def test_a_topology(
 ) -> None:
     ran = peernet("sim", "topology", scenario_file)
     assert "here 4, there 4" in ran.stdout
-    assert "10 to 70 ms" in ran.stdout
+    assert "10 to 70, median 30 ms one way" in ran.stdout
     assert "liar 1" in ran.stdout
     assert not list(tmp_path.glob("*.png"))
     assert peernet("sim", "topology", scenario_file, "--plot").stdout.endswith("map: topology.png\n")
     ran = peernet("sim", "topology", scenario_file, "--json", "--plot")
-    assert json_lines(ran.stdout)[0]["plot"] == "topology-2.png"
+    (told,) = json_lines(ran.stdout)
+    assert told["plot"] == "topology-2.png"
+    assert told["delay"] == {"least": 0.01, "median": 0.03, "most": 0.07}
     assert (tmp_path / "topology-2.png").read_bytes().startswith(b"\x89PNG")
     ran = peernet("sim", "topology", scenario_file, "--plot", "map.docx")
     assert ran.exit_code == 2
