@@ -7,6 +7,7 @@ whom, who hears of connections, and how messages to oneself come back. Decisions
 from __future__ import annotations
 
 import random
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -39,10 +40,15 @@ from peernet.core.kad import Kad
 from peernet.core.records import ContactRecord, MineRecord
 from peernet.core.work.owner import JobImage, Owner
 from peernet.core.work.worker import Worker
+from peernet.errors import AddressError
 from peernet.identity.keys import Signer, Verifier
+from peernet.identity.multiaddr import Multiaddr
 from peernet.types import Instance, PeerId
 from peernet.wire.base import Message
 from peernet.wire.link import Body, KeyCloned
+
+_CLONE_TELLERS = 64
+"""Peers whose last word on a cloned key is remembered, so that none repeats itself without end."""
 
 Handler = Callable[[PeerId, Body], Body | str | None]
 
@@ -105,6 +111,7 @@ class NodeCore:
         self.worker = Worker(ctx, self.adverts, slots=slots, max_slices=max_slices, serves=serves)
         self.gossip = Gossip(ctx, self.kad, self.adverts, self.worker)
         self.owner = Owner(ctx, spread=self.gossip.spread)
+        self._clone_tellers: OrderedDict[PeerId, float] = OrderedDict()
         self._behaviours = (self.kad, self.gossip, self.worker, self.owner)
         self._handlers: dict[type[Message], Handler] = {KeyCloned: self._on_key_cloned}
         for behaviour in self._behaviours:
@@ -212,16 +219,21 @@ class NodeCore:
         self.context.note(Note("peers", peer=event.peer))
 
     def _on_key_cloned(self, peer: PeerId, body: Body) -> None:
+        """A peer says that it met this peer's key elsewhere. It may lie: it is named, and heard now and then."""
         assert isinstance(body, KeyCloned)
-        if body.other != self.context.instance:
-            self.context.note(
-                Note(
-                    "warning",
-                    f"another running peer at {body.host} uses this peer's key: "
-                    "give one of the two a PEERNET_HOME with a key of its own",
-                    peer=peer,
-                )
-            )
+        ctx, told = self.context, self._clone_tellers.get(peer)
+        span = ctx.config.work.clone_warning
+        if body.other == ctx.instance or (told is not None and ctx.now.mono - told < span):
+            return
+        self._clone_tellers[peer] = ctx.now.mono
+        self._clone_tellers.move_to_end(peer)
+        if len(self._clone_tellers) > _CLONE_TELLERS:
+            self._clone_tellers.popitem(last=False)
+        text = (
+            f"another running peer at {_shown_host(body.host)} uses this peer's key: "
+            "give one of the two a PEERNET_HOME with a key of its own"
+        )
+        ctx.note(Note("warning", text, peer=peer))
 
     def _on_join(self, event: JoinAsked) -> None:
         self.kad.join(event.addresses, lambda failure: self.context.emit(Answer(event.id, failure)))
@@ -247,6 +259,14 @@ class NodeCore:
         """Adverts live in the DHT and are gossiped in the neighbourhood."""
         self.kad.put_advert(envelope)
         self.gossip.spread_advert(envelope)
+
+
+def _shown_host(text: str) -> str:
+    """A host that another peer names, if it is one: anything else could be made to look like a message."""
+    try:
+        return Multiaddr(text, 0).host
+    except AddressError:
+        return "an unknown place"
 
 
 def _outcome(answer: Body | str | None) -> Done | Failed:
