@@ -249,8 +249,10 @@ class Adverts:
         return [self._view(cached) for cached in self._cache.values()]
 
     def capacity(self) -> int:
-        """Return the free slots of all peers known, this one included."""
-        return self.current().free + sum(cached.advert.free for cached in self._cache.values())
+        """Return the free slots of all peers known, this one included. One that boasts counts as a large machine,
+        or it would keep all others from asking for work."""
+        most = self._bounds.worker_pull_crowd
+        return self.current().free + sum(min(most, cached.advert.free) for cached in self._cache.values())
 
     def _view(self, cached: _Cached) -> AdvertView:
         return AdvertView(cached.opened.author, cached.advert, self._ctx.now.mono - cached.received)

@@ -225,6 +225,8 @@ class Pulls:
         own = held.owner == self._ctx.me or held.owner in self._ctx.mine
         if manifest.timeout > self._bounds.worker_longest_slice and not own:
             return f"its slices may run for {manifest.timeout} s"
+        if manifest.needs.memory > self._ctx.config.box.memory and not own:
+            return f"its slices may use {manifest.needs.memory >> 20} MiB each"
         return ""
 
     def _on_refused(self, held: Held, answer: PullRefused) -> None:

@@ -294,6 +294,11 @@ def test_the_capacity_known_counts_this_peer_and_others(scene, author):
     assert scene.adverts.capacity() == 3
 
 
+def test_a_boaster_counts_as_a_large_machine(scene, author):
+    scene.adverts.accept(author.advert(free=65_535), author.peer)
+    assert scene.adverts.capacity() == 4 + scene.ctx.config.work.worker_pull_crowd
+
+
 def test_a_cloned_key_is_told_once_in_a_while(scene):
     clone = Author("clone", keys=scene.keys)
     scene.wait(1)

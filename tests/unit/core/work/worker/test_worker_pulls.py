@@ -211,7 +211,8 @@ def test_a_manifest_that_asks_for_more_than_its_offer_is_left(scene, make_owner)
     greedy = make_owner(scene, "greedy", needs=Needs("3.12", 0, ""))
     greedy.needs = Needs("", 0, "")
     endless = make_owner(scene, "endless", timeout=1e8)
-    for owner in (greedy, endless):
+    hungry = make_owner(scene, "hungry", needs=Needs("", scene.ctx.config.box.memory + 1, ""))
+    for owner in (greedy, endless, hungry):
         owner.offer()
         scene.done(owner.pulled(), Parked(owner.manifest))
     assert scene.worker.view().jobs == ()
