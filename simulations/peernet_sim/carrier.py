@@ -1,0 +1,95 @@
+"""Carries out what cores want, as `peernet.runtime.driver` does: the journal first, then the rest in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from peernet.core import effects as fx
+from peernet.core.effects import Effect
+from peernet.core.records import Record
+from peernet_sim.boxes import Boxes
+from peernet_sim.machine import Machine
+from peernet_sim.network import Network
+
+RETRY_SECONDS = 1.0
+"""How long the driver waits before it tries a refused commit again."""
+
+
+_NOTHING: tuple[type, ...] = (fx.Save, fx.Forget, fx.Note, fx.PinBlob, fx.UnpinBlobs)
+"""Records are committed before; blobs are kept for the whole run; nobody reads notes."""
+
+_BOXES: tuple[type, ...] = (
+    fx.OpenBox,
+    fx.RunSlice,
+    fx.KillSlice,
+    fx.CloseBox,
+    fx.OpenHost,
+    fx.Cut,
+    fx.Replay,
+    fx.Fold,
+    fx.Finish,
+    fx.CloseHost,
+)
+
+
+class Watcher(Protocol):
+    """Who looks on: the measures and the invariants."""
+
+    def saved(self, machine: Machine, record: Record) -> None:
+        """A record of a job has been committed."""
+
+    def answered(self, machine: Machine, number: int, value: object) -> None:
+        """A command of the local user was answered."""
+
+
+class Carrier:
+    """Knows who carries out which effect. watcher: is told of records of jobs and of answers."""
+
+    def __init__(self, network: Network, boxes: Boxes, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._acts: dict[type, Callable[[Machine, Any], None]] = {
+            fx.Send: network.send,
+            fx.Call: network.call,
+            fx.Reply: network.reply,
+            fx.Dial: network.dial,
+            fx.Disconnect: network.disconnect,
+            fx.Hold: network.hold,
+            fx.Fetch: network.fetch,
+            fx.Answer: self._answer,
+        }
+        self._acts.update(dict.fromkeys(_NOTHING, _nothing))
+        self._acts.update(dict.fromkeys(_BOXES, boxes.carry))
+
+    def carry(self, machine: Machine, effects: list[Effect]) -> bool:
+        """Carry out the effects of one handle. False, and nothing is done, while the disk refuses the commit."""
+        for effect in effects:
+            kind = type(effect)
+            if kind is fx.Save or kind is fx.Forget:
+                if machine.disk_full:
+                    return False
+                self._commit(machine, effects)
+                break
+        acts = self._acts
+        for effect in effects:
+            acts[type(effect)](machine, effect)
+        return True
+
+    def _commit(self, machine: Machine, effects: list[Effect]) -> None:
+        apply = machine.journal.apply
+        for effect in effects:
+            kind = type(effect)
+            if kind is fx.Save:
+                apply(effect)
+                record = effect.record  # type: ignore[union-attr]
+                if record.space != "contact":
+                    self._watcher.saved(machine, record)
+            elif kind is fx.Forget:
+                apply(effect)
+
+    def _answer(self, machine: Machine, effect: fx.Answer) -> None:
+        self._watcher.answered(machine, effect.id, effect.value)
+
+
+def _nothing(machine: Machine, effect: Effect) -> None:
+    """What needs no carrying out here."""

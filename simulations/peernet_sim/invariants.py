@@ -1,0 +1,279 @@
+"""What must hold at every moment of every run. A broken one stops the run with its name and the story.
+
+Each is a class with a name, in the table `INVARIANTS`. Some look at peers now and then (`look`), some at each
+record that an owner commits (`saved`). They read what the cores hold and never change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import ClassVar
+
+from peernet.core.node import NodeCore
+from peernet.core.records import JobRecord, LeaseRecord, OutcomeRecord, Record
+from peernet.core.work.job import Job
+from peernet.core.work.leases import OUT
+from peernet.core.work.votes import Policy
+from peernet.types import JobId, PeerId
+from peernet_sim.machine import Machine
+from peernet_sim.violations import Broken
+from peernet_sim.world import World
+
+LOOKS = 250
+"""Peers looked at in one round; the next round goes on behind them. A look at 10,000 would take seconds."""
+
+
+class Invariant:
+    """One thing that must hold. `world` is the run."""
+
+    name: ClassVar[str] = ""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def look(self, machine: Machine, core: NodeCore) -> None:
+        """Look at a live peer. Raises Broken."""
+
+    def saved(self, machine: Machine, record: Record) -> None:
+        """Look at a record of a job that was just committed. Raises Broken."""
+
+    def round(self) -> None:
+        """Look at the run as a whole. Raises Broken."""
+
+    def broken(self, text: str, *peers: int) -> Broken:
+        """Return what is to be raised."""
+        return Broken(self.name, text, peers)
+
+
+class RoutingTable(Invariant):
+    """Routing tables are sound: buckets partition the ids, contacts are in their places, nobody waits in vain."""
+
+    name = "routing table sound"
+
+    def look(self, machine: Machine, core: NodeCore) -> None:
+        try:
+            core.kad.table.check()
+        except AssertionError as error:
+            raise self.broken(f"the routing table of peer {machine.index}: {error}", machine.index) from error
+
+
+class Bounds(Invariant):
+    """Every table with a bound in the config is within it."""
+
+    name = "bounds kept"
+
+    def look(self, machine: Machine, core: NodeCore) -> None:
+        for what, size, bound in BOUNDS:
+            count, limit = size(machine, core), bound(core)
+            if count > limit:
+                raise self.broken(f"peer {machine.index} has {count} {what}, at most {limit}", machine.index)
+
+
+class NoSliceLost(Invariant):
+    """Every slice that was cut for a live job is open, leased, disputed or accepted, and can go on from there."""
+
+    name = "no slice lost"
+
+    def look(self, machine: Machine, core: NodeCore) -> None:
+        for job in running_jobs(core):
+            accounted = job.slices.accepted + len(job.slices.undecided)
+            if accounted != job.slices.cut:
+                text = f"{job.slices.cut} slices were cut, {accounted} are accounted for"
+                raise self.broken(f"peer {machine.index}, job {job.id.hex()[:8]}: {text}", machine.index)
+            try:
+                job.slices.validate()
+                job.leases.validate()
+            except AssertionError as error:
+                text = f"peer {machine.index}, job {job.id.hex()[:8]}: its tables do not agree: {error}"
+                raise self.broken(text, machine.index) from error
+            for entry in job.slices.undecided.values():
+                out = any(lease.state in OUT or lease.claim is not None for lease in entry.leases.values())
+                waits = entry.index in job.slices.fresh or entry.index in job.slices.partial
+                if not (out or waits or entry.state == "failed"):
+                    text = f"slice {entry.index} is {entry.state}, and nobody has it or will get it"
+                    raise self.broken(f"peer {machine.index}: {text}", machine.index)
+
+
+class OneReplicaAPeer(Invariant):
+    """No peer holds two replicas of a slice, at once or one after its vote."""
+
+    name = "no peer holds two replicas of a slice"
+
+    def look(self, machine: Machine, core: NodeCore) -> None:
+        for job in running_jobs(core):
+            for entry in job.slices.undecided.values():
+                holders = list(entry.peers())
+                twice = next((peer for place, peer in enumerate(holders) if peer in holders[:place]), None)
+                if twice is not None:
+                    text = f"slice {entry.index} of job {job.id.hex()[:8]} is twice at one peer"
+                    raise self.broken(text, machine.index, *indexes(self.world, (twice,)))
+
+
+class Evidence(Invariant):
+    """A result is accepted only with evidence on record: enough distinct peers returned it, or a trusted one."""
+
+    name = "no accepted result without its evidence"
+
+    def saved(self, machine: Machine, record: Record) -> None:
+        if not isinstance(record, OutcomeRecord):
+            return
+        job = machine.journal.get(JobRecord, record.job)
+        if job is None:
+            raise self.broken(f"peer {machine.index} accepted a slice of a job it does not know", machine.index)
+        policy = Policy.of(job.replicas, job.quorum)
+        peers = dict.fromkeys(record.agreeing)
+        if len(peers) != len(record.agreeing):
+            raise self._without(machine, record, "one peer counts twice")
+        mine = machine.core.context.mine if machine.core is not None else {}
+        trusted = [peer for peer in peers if peer == machine.id or peer in job.trusted or peer in mine]
+        if len(peers) < policy.quorum and not (policy.believes and trusted):
+            raise self._without(machine, record, f"{len(peers)} of {policy.quorum} peers agreed")
+        returned = {
+            lease.peer: lease
+            for lease in machine.journal.load(LeaseRecord, record.job)
+            if lease.index == record.index and lease.state == "returned"
+        }
+        for peer in peers:
+            lease = returned.get(peer)
+            if lease is None:
+                raise self._without(machine, record, "a peer that agreed has returned nothing", peer)
+            if lease.value is not None and lease.value.digest != record.value.digest:
+                raise self._without(machine, record, "a peer that agreed has returned something else", peer)
+
+    def _without(self, machine: Machine, record: OutcomeRecord, text: str, *peers: PeerId) -> Broken:
+        return self.broken(
+            f"peer {machine.index} accepted slice {record.index} of job {record.job.hex()[:8]}: {text}",
+            machine.index,
+            *indexes(self.world, peers or record.agreeing),
+        )
+
+
+class EndsOnce(Invariant):
+    """A job ends exactly once, and nothing of it is accepted or lent afterwards."""
+
+    name = "a job ends exactly once"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._ended: dict[JobId, str] = {}
+
+    def saved(self, machine: Machine, record: Record) -> None:
+        job = getattr(record, "job", None)
+        before = self._ended.get(job) if job is not None else None
+        if before is not None and isinstance(record, JobRecord | OutcomeRecord):
+            text = f"job {record.job.hex()[:8]} of peer {machine.index} is {before} already"
+            raise self.broken(f"{text}, and goes on", machine.index)
+        if isinstance(record, JobRecord) and record.state != "running":
+            self._ended[record.job] = record.state
+
+
+class VirtualTime(Invariant):
+    """Virtual time only goes forward, and never waits: the engine has no clock but its own."""
+
+    name = "virtual time"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._last = 0.0
+
+    def round(self) -> None:
+        now = self.world.engine.now
+        if now < self._last:
+            raise self.broken(f"it is {now} s, and was {self._last} s before")
+        self._last = now
+
+    def look(self, machine: Machine, core: NodeCore) -> None:
+        seen = core.context.now.mono
+        if seen > self.world.engine.now:
+            raise self.broken(
+                f"peer {machine.index} has seen {seen} s, and it is {self.world.engine.now} s", machine.index
+            )
+
+
+INVARIANTS: tuple[type[Invariant], ...] = (
+    RoutingTable,
+    Bounds,
+    NoSliceLost,
+    OneReplicaAPeer,
+    Evidence,
+    EndsOnce,
+    VirtualTime,
+)
+"""All that are checked."""
+
+Size = Callable[[Machine, NodeCore], int]
+Bound = Callable[[NodeCore], int]
+
+BOUNDS: tuple[tuple[str, Size, Bound], ...] = (
+    ("connections", lambda m, c: len(m.links), lambda c: c.context.config.net.connections),
+    ("connections in its core", lambda m, c: len(c.context.links), lambda c: c.context.config.net.connections + 8),
+    ("held connections", lambda m, c: len(m.holds), lambda c: c.context.config.net.holds),
+    ("dials", lambda m, c: len(m.dials or ()), lambda c: c.context.config.net.dials),
+    ("records", lambda m, c: len(c.kad.store), lambda c: c.context.config.kad.records),
+    ("bytes of records", lambda m, c: c.kad.store.bytes, lambda c: c.context.config.kad.record_bytes),
+    ("neighbours", lambda m, c: len(c.gossip.neighbourhood.members()), lambda c: c.context.config.gossip.limit),
+    ("adverts", lambda m, c: len(c.adverts.known()), lambda c: c.context.config.work.advert_cache),
+    (
+        "contacts in its journal",
+        lambda m, c: len(m.journal.spaces.get("contact", ())),
+        lambda c: c.context.config.kad.saved_contacts,
+    ),
+    ("jobs", lambda m, c: sum(1 for _ in running_jobs(c)), lambda c: c.context.config.work.jobs),
+)
+"""What is counted at a peer, how, and its bound. A connection may end a moment before its core hears of it."""
+
+
+def running_jobs(core: NodeCore) -> Iterator[Job]:
+    """Go through the jobs that a core owns and that have not ended."""
+    return (job for job in core.owner._running.values() if not job.over)
+
+
+def indexes(world: World, peers: tuple[PeerId, ...]) -> tuple[int, ...]:
+    """Return the places of peers in the topology, as far as known."""
+    return tuple(machine.index for peer in peers if (machine := world.find(peer)) is not None)
+
+
+class Inspector:
+    """Holds a run against all invariants. A `carrier.Watcher`. checked: looks made so far."""
+
+    def __init__(self, world: World, kinds: tuple[type[Invariant], ...] = INVARIANTS) -> None:
+        self._world = world
+        self._invariants = [kind(world) for kind in kinds]
+        self._saved = [one for one in self._invariants if type(one).saved is not Invariant.saved]
+        self._next = 0
+        self.checked = 0
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all that are checked."""
+        return [one.name for one in self._invariants]
+
+    def saved(self, machine: Machine, record: Record) -> None:
+        """A record of a job was committed."""
+        self.checked += 1
+        for one in self._saved:
+            one.saved(machine, record)
+
+    def answered(self, machine: Machine, number: int, value: object) -> None:
+        """Answers break nothing."""
+
+    def look(self, everybody: bool = False) -> None:
+        """Look at the run, at the owners of jobs, and at the next peers in turn (or all)."""
+        machines = self._world.machines
+        for one in self._invariants:
+            one.round()
+        owners = dict.fromkeys(plan.submitter for plan in self._world.plan.workload.jobs)
+        turn = len(machines) if everybody else min(LOOKS, len(machines))
+        order = islice((*range(self._next, len(machines)), *range(self._next)), turn)
+        for index in dict.fromkeys((*owners, *order)):
+            self._look_at(machines[index])
+        self._next = (self._next + turn) % max(1, len(machines))
+
+    def _look_at(self, machine: Machine) -> None:
+        core = machine.core
+        if core is None or not machine.honest:
+            return
+        self.checked += 1
+        for one in self._invariants:
+            one.look(machine, core)

@@ -1,0 +1,182 @@
+"""The jobs of a run: submits them, follows what their owners write into their journals, and counts."""
+
+from __future__ import annotations
+
+from peernet.core.events import Failure, Submission, SubmitAsked
+from peernet.core.records import JobRecord, LeaseRecord, OutcomeRecord, Record, SliceRecord
+from peernet.core.work.stats import decode_stats
+from peernet.identity.digest import digest
+from peernet.results import encode
+from peernet.types import Digest, JobId, PeerId
+from peernet_sim.machine import Machine
+from peernet_sim.metrics import JobRun, Measures
+from peernet_sim.model import JobPlan
+from peernet_sim.tasks import Task, Tasks
+from peernet_sim.world import World
+
+SUBMIT_AGAIN = 5.0
+"""Seconds after which a job is submitted whose submitter was not there."""
+
+
+class _Followed:
+    """A job under way. results: for each slice, who returned what; None is unknown."""
+
+    __slots__ = ("inputs", "results", "run", "task")
+
+    def __init__(self, run: JobRun, task: Task) -> None:
+        self.run = run
+        self.task = task
+        self.inputs: dict[int, Digest | None] = {}
+        self.results: dict[int, dict[PeerId, Digest | None]] = {}
+
+
+class Ledger:
+    """Submits the jobs of the plan and counts what becomes of them. A `carrier.Watcher`."""
+
+    def __init__(self, world: World, tasks: Tasks, measures: Measures) -> None:
+        self._world = world
+        self._tasks = tasks
+        self._measures = measures
+        self._asked: dict[int, _Followed] = {}
+        self._jobs: dict[JobId, _Followed] = {}
+        self.liars: dict[int, float] = {}
+
+    def schedule(self) -> None:
+        """Submit each job at its time. Loads their projects, which runs their code."""
+        for number, plan in enumerate(self._world.plan.workload.jobs):
+            task = self._tasks.add(plan, number)
+            run = JobRun(plan.submitter)
+            self._measures.jobs.append(run)
+            self._world.blobs[task.digest] = task.bundle
+            self._world.engine.at(plan.at, self._submit, plan, _Followed(run, task))
+
+    def answered(self, machine: Machine, number: int, value: object) -> None:
+        """A submission was answered: by the job's id, or by why there is none."""
+        followed = self._asked.pop(number, None)
+        if followed is not None and isinstance(value, Failure):
+            followed.run.state, followed.run.reason = "refused", value.message
+            followed.run.ended = self._world.now
+
+    def saved(self, machine: Machine, record: Record) -> None:
+        """A record of a job was committed."""
+        match record:
+            case JobRecord():
+                self._job(machine, record)
+            case SliceRecord():
+                followed = self._jobs[record.job]
+                data = record.input.inline or self._world.blobs.get(record.input.digest)
+                assert data is not None, "the input of a slice is at its owner"
+                followed.inputs[record.index] = self._honest(followed.task, data)
+                followed.run.slices = max(followed.run.slices, record.index + 1)
+            case LeaseRecord() if record.state == "returned":
+                followed = self._jobs[record.job]
+                digest = record.value.digest if record.value is not None else None
+                followed.results.setdefault(record.index, {})[record.peer] = digest
+                followed.run.executions += 1
+                self._compare(followed, record.index)
+            case OutcomeRecord():
+                self._outcome(self._jobs[record.job], record)
+
+    def close(self) -> None:
+        """The run is over: what has not ended is counted as far as it came."""
+        for job, followed in self._jobs.items():
+            run = followed.run
+            if run.ended is None and (core := self._world.machines[run.submitter].core) is not None:
+                view = core.owner.view(job)
+                if view is not None:
+                    run.executions, run.disagreements = view.executions, view.disagreements
+                    run.reason = view.waiting_reason
+
+    def _submit(self, plan: JobPlan, followed: _Followed) -> None:
+        world = self._world
+        machine = world.machines[plan.submitter]
+        if machine.core is None:
+            world.engine.after(SUBMIT_AGAIN, self._submit, plan, followed)
+            return
+        number = world.number()
+        self._asked[number] = followed
+        followed.run.began, followed.run.state = world.now, "submitted"
+        task = followed.task
+        machine.keep(task.digest)
+        submission = Submission(
+            host_bundle=task.digest,
+            worker_bundle=task.digest,
+            worker_bundle_size=len(task.bundle),
+            needs_python="",
+            name=task.name,
+            slice_size=task.slice_size,
+            replicas=task.replicas,
+            quorum=task.quorum,
+            patience=plan.patience,
+        )
+        world.post(machine, machine.life, SubmitAsked(number, submission))
+
+    def _job(self, machine: Machine, record: JobRecord) -> None:
+        followed = self._jobs.get(record.job)
+        if followed is None:
+            # The record is committed before the submission is answered, in the same handle.
+            followed = next(one for one in self._asked.values() if one.task.digest == record.worker_bundle)
+            self._jobs[record.job] = followed
+            followed.run.state = "running"
+        if record.state == "running":
+            return
+        run = followed.run
+        run.state, run.reason, run.ended = record.state, record.reason, self._world.now
+        run.slices = record.slices
+        stats = decode_stats(record.stats)
+        run.executions, run.disagreements, run.accepted = stats.executions, stats.disagreements, stats.accepted
+        if record.state == "done" and record.value is not None:
+            self._check_value(followed, record.value.digest)
+
+    def _check_value(self, followed: _Followed, digest: Digest) -> None:
+        """A job that reduces and is done while one of its slices is wrong has a wrong value too; a model knows its
+        value beforehand."""
+        task = followed.task
+        if task.plan.project is None and digest != _sum(task.plan.calls) and not followed.run.wrong:
+            followed.run.wrong += 1
+
+    def _outcome(self, followed: _Followed, record: OutcomeRecord) -> None:
+        run = followed.run
+        run.accepted += 1
+        run.progress.append((self._world.now, run.accepted))
+        honest = followed.inputs.get(record.index)
+        if honest is not None and record.value.digest != honest:
+            run.wrong += 1
+        for peer in record.agreeing:
+            machine = self._world.find(peer)
+            if machine is not None:
+                run.work[machine.index] = run.work.get(machine.index, 0) + 1
+        followed.results.setdefault(record.index, {})[_ACCEPTED] = record.value.digest
+        self._compare(followed, record.index)
+
+    def _compare(self, followed: _Followed, index: int) -> None:
+        """Once a slice is accepted: whoever returned something else was outvoted."""
+        results = followed.results[index]
+        accepted = results.get(_ACCEPTED)
+        if accepted is None:
+            return
+        for peer, returned in list(results.items()):
+            if peer == _ACCEPTED or returned is None:
+                continue
+            del results[peer]
+            machine = self._world.find(peer)
+            if returned != accepted and machine is not None:
+                counts = followed.run.outvoted
+                counts[machine.index] = counts.get(machine.index, 0) + 1
+                self.liars.setdefault(machine.index, self._world.now)
+
+    def _honest(self, task: Task, data: bytes) -> Digest | None:
+        computed = self._tasks.compute(task, data)
+        return None if computed.values is None else _digest(list(computed.values))
+
+
+_ACCEPTED = PeerId(b"")
+"""Stands for the accepted result among those of peers."""
+
+
+def _sum(calls: int) -> Digest:
+    return _digest(calls * (calls - 1) // 2)
+
+
+def _digest(value: object) -> Digest:
+    return digest(encode(value))

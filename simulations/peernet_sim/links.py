@@ -1,0 +1,134 @@
+"""Connections of simulated peers: who is connected, what a message costs on its way, and how connections end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from peernet.config.net import NetConfig
+from peernet.core.events import Event, Failed, Failure, PeerConnected, PeerLost
+from peernet_sim.engine import Engine
+from peernet_sim.machine import Machine
+
+
+class Post(Protocol):
+    """Hands an event to a peer's core, if that life of the peer still goes on."""
+
+    def __call__(self, machine: Machine, life: int, event: Event) -> None: ...
+
+
+class Link:
+    """A connection between two peers. Each end has it in its table until that end learns that it is over.
+
+    delay: one way, in seconds. a_last, b_last: when the last message on the way to that end arrives. doubt: a
+    check is under way whether anything still passes.
+    """
+
+    __slots__ = ("a", "a_last", "b", "b_last", "delay", "doubt")
+
+    def __init__(self, a: Machine, b: Machine, delay: float) -> None:
+        self.a = a
+        self.b = b
+        self.delay = delay
+        self.a_last = self.b_last = 0.0
+        self.doubt = False
+
+    def other(self, machine: Machine) -> Machine:
+        """Return the other end."""
+        return self.b if machine is self.a else self.a
+
+
+class Links:
+    """Makes and ends connections, by the rules of `peernet.net.links` as far as they matter here."""
+
+    def __init__(self, engine: Engine, config: NetConfig, post: Post) -> None:
+        self._engine = engine
+        self._config = config
+        self._post = post
+        self.made = 0
+
+    def hold(self, machine: Machine, peer: bytes, why: str, on: bool) -> None:
+        """Keep a connection when room is needed, as long as any reason stands."""
+        reasons = tuple(reason for reason in machine.holds.get(peer, ()) if reason != why)  # type: ignore[call-overload]
+        if on:
+            reasons += (why,)
+        if reasons:
+            machine.holds[peer] = reasons  # type: ignore[index]
+        else:
+            machine.holds.pop(peer, None)  # type: ignore[call-overload]
+
+    def connect(self, dialler: Machine, listener: Machine, delay: float) -> Link | None:
+        """Connect two peers that have greeted each other. None when one of them has no room."""
+        link = dialler.links.get(listener.id)
+        if link is not None and listener.links.get(dialler.id) is link:
+            return link
+        for one, other in ((dialler, listener), (listener, dialler)):
+            old = one.links.get(other.id)
+            if old is not None:
+                self.lose(old, one, "the peer has connected again", clean=False)
+        if not (self._make_room(dialler) and self._make_room(listener)):
+            return None
+        link = Link(dialler, listener, delay)
+        self.made += 1
+        for one, other, inbound in ((dialler, listener, False), (listener, dialler, True)):
+            one.links[other.id] = link
+            assert other.core is not None
+            self._tell(
+                one,
+                PeerConnected(
+                    other.id,
+                    other.core.context.instance,
+                    other.addresses,
+                    other.host,
+                    one.host,
+                    inbound,
+                    2 * delay,
+                ),
+            )
+        return link
+
+    def close(self, link: Link, machine: Machine, reason: str) -> None:
+        """End a connection with a goodbye, which the other side hears after what is on its way already."""
+        other = link.other(machine)
+        last = link.b_last if other is link.b else link.a_last
+        self.lose(link, machine, reason, clean=True)
+        when = max(last, self._engine.now + link.delay)
+        self._engine.at(when, self.lose, link, other, reason, True)
+
+    def lose(self, link: Link, machine: Machine, reason: str, clean: bool) -> None:
+        """One end learns that the connection is over, unless it knows already."""
+        peer = link.other(machine).id
+        if machine.links.get(peer) is not link:
+            return
+        del machine.links[peer]
+        self._tell(machine, PeerLost(peer, reason, clean))
+        for handle in [handle for handle, asked in machine.asked.items() if asked[0] is link]:
+            _, number = machine.asked.pop(handle)
+            self._tell(machine, Failed(number, Failure("lost", reason)))
+
+    def cut_off(self, machine: Machine, *, silent: bool) -> None:
+        """The process of a peer has ended. Others hear of it at once, or by their keep-alive if it is silent."""
+        for link in list(machine.links.values()):
+            wait = self._config.dead_seconds if silent else link.delay
+            self._engine.after(wait, self.lose, link, link.other(machine), "the connection broke", False)
+        machine.links = {}
+
+    def silence(self, machine: Machine, links: list[Link], still: Callable[[], bool]) -> None:
+        """A peer has said nothing for so long that others give it up, if it still says nothing."""
+        if not still():
+            return
+        for link in links:
+            self.lose(link, link.other(machine), "no answer", False)
+            self.lose(link, machine, "the connection broke", False)
+
+    def _make_room(self, machine: Machine) -> bool:
+        if len(machine.links) < self._config.connections:
+            return True
+        for peer, link in machine.links.items():
+            if peer not in machine.holds:
+                self.close(link, machine, "no room")
+                return True
+        return False
+
+    def _tell(self, machine: Machine, event: Event) -> None:
+        self._engine.at(self._engine.now, self._post, machine, machine.life, event)

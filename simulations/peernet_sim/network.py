@@ -1,0 +1,413 @@
+"""The network of a scale run: carries messages, calls and blobs between peers on the virtual clock.
+
+A message takes the bandwidth of both access links, the delay between the two peers, and what rules add. On one
+connection and direction order is kept, unless a rule that reorders acts.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import count
+
+from peernet.config.net import NetConfig
+from peernet.core.effects import Call, Dial, Disconnect, Fetch, Hold, Reply, Send
+from peernet.core.events import Done, Event, Failed, Failure, Received, Requested
+from peernet.errors import ProtocolError
+from peernet.wire.codec import decode_frame, encode_frame
+from peernet.wire.link import Body, Notice, Refusal, Request, Response
+from peernet_sim.dialling import Dialler
+from peernet_sim.engine import Engine
+from peernet_sim.links import Link, Links, Post
+from peernet_sim.machine import Machine
+from peernet_sim.model import Parcel, Rule, Topology
+from peernet_sim.sizes import FRAME, HANDSHAKE, PING, size_of
+from peernet_sim.trace import Trace
+
+Heard = Callable[[Machine, Body], None]
+"""Told of each notice that arrives, for the measures of gossip."""
+
+CHECKS = (2.0, 4.0, 6.0, 8.0)
+"""Seconds after a lost packet at which the keep-alive looks whether anything passes; then it gives up."""
+
+
+class Network:
+    """Carries out the effects that concern the network.
+
+    post: hands events to cores. at: who listens at a host and port. wire: encode and decode every message.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        config: NetConfig,
+        topology: Topology,
+        rules: Sequence[Rule],
+        post: Post,
+        at: Callable[[str, int], Machine | None],
+        trace: Trace,
+        rng: random.Random,
+        *,
+        wire: bool,
+        heard: Heard,
+    ) -> None:
+        self._engine = engine
+        self._config = config
+        self._rules = tuple((rule, rule.name.startswith("reorder")) for rule in rules)
+        self._post = post
+        self._trace = trace
+        self._rng = rng
+        self._wire = wire
+        self._heard = heard
+        self._handles = count(1)
+        self._deadlines: dict[float, deque[tuple[float, Machine, int, int]]] = {}
+        self.links = Links(engine, config, post)
+        self.dialler = Dialler(engine, config, topology, self.links, at, self._passes, rng)
+        self.kinds: dict[str, list[int]] = {}
+        self.dropped = 0
+
+    # --- what cores want -----------------------------------------------------------------------------------
+
+    def send(self, machine: Machine, effect: Send) -> None:
+        """Send a notice, dialling if need be."""
+        link = machine.links.get(effect.peer)
+        if link is not None:
+            self._notify(machine, effect.body, link)
+        else:
+            self.dialler.reach(machine, effect.peer, effect.addresses, partial(self._notify, machine, effect.body))
+
+    def call(self, machine: Machine, effect: Call) -> None:
+        """Call a peer, dialling if need be. The timeout is for both."""
+        handle = next(self._handles)
+        link = machine.links.get(effect.peer)
+        machine.asked[handle] = (link, effect.id)
+        self._expire_later(machine, handle, effect.timeout)
+        if link is not None:
+            self._request(machine, handle, effect.body, link)
+        else:
+            self.dialler.reach(
+                machine, effect.peer, effect.addresses, partial(self._request, machine, handle, effect.body)
+            )
+
+    def reply(self, machine: Machine, effect: Reply) -> None:
+        """Answer a call, if the connection that it came by stands."""
+        link = machine.links.get(effect.peer)
+        if link is None:
+            return
+        caller = link.other(machine)
+        body = effect.body
+        if isinstance(body, str):
+            self._carry(link, machine, caller, "Refusal", FRAME + len(body), self._refused, effect.call, body)
+            return
+        size = size_of(body)
+        if self._wire or machine.behaviour is not None:
+            coded = self._recode(link, machine, Response(effect.call, body))
+            if coded is None:
+                return
+            body, size = coded
+        self._carry(link, machine, caller, type(body).__name__, size, self._answered, effect.call, body)
+
+    def dial(self, machine: Machine, effect: Dial) -> None:
+        """Connect to an address."""
+
+        def then(outcome: Link | Failure) -> None:
+            if isinstance(outcome, Failure):
+                self._tell(machine, Failed(effect.id, outcome))
+            else:
+                self._tell(machine, Done(effect.id, outcome.other(machine).id))
+
+        self.dialler.dial(machine, effect.address, then)
+
+    def disconnect(self, machine: Machine, effect: Disconnect) -> None:
+        """Say goodbye."""
+        link = machine.links.get(effect.peer)
+        if link is not None:
+            self.links.close(link, machine, effect.reason)
+
+    def hold(self, machine: Machine, effect: Hold) -> None:
+        """See `Links.hold`."""
+        self.links.hold(machine, effect.peer, effect.why, effect.on)
+
+    def fetch(self, machine: Machine, effect: Fetch) -> None:
+        """Pull a blob: the way there, and its size over the slower of the two access links."""
+        if machine.has(effect.digest):
+            self._tell(machine, Done(effect.id))
+            return
+        if machine.disk_full:
+            self._tell(machine, Failed(effect.id, Failure("storage", "the disk is full")))
+            return
+        handle = next(self._handles)
+        link = machine.links.get(effect.peer)
+        machine.asked[handle] = (link, effect.id)
+        self._expire_later(machine, handle, self._config.blob_seconds)
+        if link is not None:
+            self._pull(machine, handle, effect, link)
+        else:
+            self.dialler.reach(
+                machine, effect.peer, effect.addresses, partial(self._pull, machine, handle, effect)
+            )
+
+    # --- on their way --------------------------------------------------------------------------------------
+
+    def _notify(self, machine: Machine, body: Body, link: Link | Failure) -> None:
+        if isinstance(link, Failure):
+            self.dropped += 1
+            return
+        target = link.other(machine)
+        size = size_of(body)
+        if self._wire or machine.behaviour is not None:
+            coded = self._recode(link, machine, Notice(body))
+            if coded is None:
+                return
+            body, size = coded
+        self._carry(link, machine, target, type(body).__name__, size, self._noticed, 0, body)
+
+    def _request(self, machine: Machine, handle: int, body: Body, link: Link | Failure) -> None:
+        asked = machine.asked.get(handle)
+        if asked is None:
+            return
+        if isinstance(link, Failure):
+            del machine.asked[handle]
+            self._tell(machine, Failed(asked[1], link))
+            return
+        machine.asked[handle] = (link, asked[1])
+        target = link.other(machine)
+        size = size_of(body)
+        if self._wire or machine.behaviour is not None:
+            coded = self._recode(link, machine, Request(handle, body))
+            if coded is None:
+                return
+            body, size = coded
+        self._carry(link, machine, target, type(body).__name__, size, self._requested, handle, body)
+
+    def _pull(self, machine: Machine, handle: int, effect: Fetch, link: Link | Failure) -> None:
+        asked = machine.asked.get(handle)
+        if asked is None:
+            return
+        if isinstance(link, Failure):
+            del machine.asked[handle]
+            self._tell(machine, Failed(asked[1], link))
+            return
+        machine.asked[handle] = (link, asked[1])
+        source = link.other(machine)
+        self._carry(link, machine, source, "BlobGet", 60, self._wanted, handle, effect)
+
+    def _carry(
+        self,
+        link: Link,
+        source: Machine,
+        target: Machine,
+        kind: str,
+        size: int,
+        act: Callable[[Machine, Machine, int, object], None],
+        handle: int,
+        body: object,
+    ) -> None:
+        """Send one message over a connection; `act(target, source, handle, body)` when it arrives."""
+        if source.links.get(target.id) is not link:
+            return
+        now = self._engine.now
+        source.messages += 1
+        source.bytes += size
+        counted = self.kinds.get(kind)
+        if counted is None:
+            counted = self.kinds[kind] = [0, 0]
+        counted[0] += 1
+        counted[1] += size
+        # Both queues are kept as "busy until", as seen by the sender: a message waits for what was sent before it.
+        free = source.up_free
+        sent = (free if free > now else now) + size / source.spec.up
+        source.up_free = sent
+        free = target.down_free
+        taken = (free if free > now else now) + size / target.spec.down
+        target.down_free = taken
+        arrives = sent + link.delay + (taken - now)
+        copies, reorders = 1, False
+        if self._rules:
+            copies, extra, reorders = self._judge(source, target, kind, size)
+            arrives += extra
+            if not copies:
+                self._doubt(link)
+                return
+        if not reorders:
+            if target is link.a:
+                if arrives < link.a_last:
+                    arrives = link.a_last
+                link.a_last = arrives
+            else:
+                if arrives < link.b_last:
+                    arrives = link.b_last
+                link.b_last = arrives
+        source.links[target.id] = source.links.pop(target.id)  # the latest used comes last
+        for _ in range(copies):
+            self._engine.at(arrives, self._arrive, link, source, target, kind, size, act, handle, body)
+
+    def _arrive(
+        self,
+        link: Link,
+        source: Machine,
+        target: Machine,
+        kind: str,
+        size: int,
+        act: Callable[[Machine, Machine, int, object], None],
+        handle: int,
+        body: object,
+    ) -> None:
+        links = target.links
+        if links.get(source.id) is not link:
+            return
+        links[source.id] = links.pop(source.id)
+        self._trace.add(self._engine.now, target.index, kind, source.index, size)
+        act(target, source, handle, body)
+
+    # --- on arrival ----------------------------------------------------------------------------------------
+
+    def _noticed(self, target: Machine, source: Machine, handle: int, body: object) -> None:
+        self._heard(target, body)  # type: ignore[arg-type]
+        self._post(target, target.life, Received(source.id, body))  # type: ignore[arg-type]
+
+    def _requested(self, target: Machine, source: Machine, handle: int, body: object) -> None:
+        self._post(target, target.life, Requested(source.id, handle, body))  # type: ignore[arg-type]
+
+    def _answered(self, target: Machine, source: Machine, handle: int, body: object) -> None:
+        asked = target.asked.pop(handle, None)
+        if asked is not None:
+            self._post(target, target.life, Done(asked[1], body))
+
+    def _refused(self, target: Machine, source: Machine, handle: int, text: object) -> None:
+        asked = target.asked.pop(handle, None)
+        if asked is not None:
+            self._post(target, target.life, Failed(asked[1], Failure("refused", str(text))))
+
+    def _wanted(self, source: Machine, machine: Machine, handle: int, wish: object) -> None:
+        """A request for a blob has arrived at `source`."""
+        assert isinstance(wish, Fetch)
+        link = source.links[machine.id]
+        if not source.has(wish.digest):
+            self._carry(link, source, machine, "BlobGone", 40, self._gone, handle, wish)
+            return
+        # Bulk goes behind small messages, so it has a queue of its own; the slower access link decides.
+        now = self._engine.now
+        busy = max(source.bulk_free, machine.bulk_free, now) - now
+        seconds = wish.size / min(source.spec.up, machine.spec.down)
+        source.bulk_free = machine.bulk_free = now + busy + seconds
+        source.bytes += wish.size
+        self._engine.after(
+            busy + seconds + link.delay,
+            self._arrive,
+            link,
+            source,
+            machine,
+            "BlobChunk",
+            wish.size,
+            self._pulled,
+            handle,
+            wish,
+        )
+
+    def _pulled(self, machine: Machine, source: Machine, handle: int, wish: object) -> None:
+        assert isinstance(wish, Fetch)
+        asked = machine.asked.pop(handle, None)
+        if asked is not None:
+            machine.keep(wish.digest)
+            self._post(machine, machine.life, Done(asked[1]))
+
+    def _gone(self, machine: Machine, source: Machine, handle: int, wish: object) -> None:
+        asked = machine.asked.pop(handle, None)
+        if asked is not None:
+            failure = Failure("missing", "the peer does not hold the blob")
+            self._post(machine, machine.life, Failed(asked[1], failure))
+
+    # --- timeouts ------------------------------------------------------------------------------------------
+
+    def _expire_later(self, machine: Machine, handle: int, timeout: float) -> None:
+        """Few different timeouts exist, so those of one length stand in line; the heap knows the first of each."""
+        line = self._deadlines.get(timeout)
+        if line is None:
+            line = self._deadlines[timeout] = deque()
+        line.append((self._engine.now + timeout, machine, machine.life, handle))
+        if len(line) == 1:
+            self._engine.after(timeout, self._expire, timeout)
+
+    def _expire(self, timeout: float) -> None:
+        line = self._deadlines[timeout]
+        while line and line[0][0] <= self._engine.now:
+            _, machine, life, handle = line.popleft()
+            asked = machine.asked.pop(handle, None) if machine.life == life else None
+            if asked is not None:
+                self._post(machine, life, Failed(asked[1], Failure("timeout", "no answer in time")))
+        while line and line[0][3] not in line[0][1].asked:
+            line.popleft()
+        if line:
+            self._engine.at(line[0][0], self._expire, timeout)
+
+    # --- rules ---------------------------------------------------------------------------------------------
+
+    def _judge(self, source: Machine, target: Machine, kind: str, size: int) -> tuple[int, float, bool]:
+        parcel = Parcel(source.index, target.index, kind, size, self._engine.now)
+        copies, delay, reorders = 1, 0.0, False
+        for rule, may_reorder in self._rules:
+            verdict = rule.judge(parcel, self._rng)
+            copies *= verdict.copies
+            delay += verdict.delay
+            if may_reorder and verdict.delay:
+                reorders = True
+        return copies, delay, reorders
+
+    def _passes(self, one: Machine, other: Machine) -> float | None:
+        """Whether packets pass both ways: the seconds that rules add, or None."""
+        if not self._rules:
+            return 0.0
+        there, delay, _ = self._judge(one, other, "Hello", HANDSHAKE // 2)
+        back, more, _ = self._judge(other, one, "Hello", HANDSHAKE // 2)
+        return delay + more if there and back else None
+
+    def _doubt(self, link: Link) -> None:
+        """Something was lost on the way: see whether anything still passes, as the keep-alive does."""
+        if not link.doubt:
+            link.doubt = True
+            self._engine.after(CHECKS[0], self._ping, link, 0)
+
+    def _ping(self, link: Link, check: int) -> None:
+        if link.a.links.get(link.b.id) is not link and link.b.links.get(link.a.id) is not link:
+            return
+        there = self._judge(link.a, link.b, "Ping", PING)[0]
+        back = self._judge(link.b, link.a, "Ping", PING)[0]
+        if there and back:
+            link.doubt = False
+        elif check + 1 < len(CHECKS):
+            self._engine.after(CHECKS[check + 1] - CHECKS[check], self._ping, link, check + 1)
+        else:
+            self.links.lose(link, link.a, "no answer", False)
+            self.links.lose(link, link.b, "no answer", False)
+
+    def sweep(self, machines: Sequence[Machine]) -> None:
+        """Ping over every connection, as all peers do all the time. Only rules can make a ping fail."""
+        for machine in machines:
+            for link in machine.links.values():
+                if link.a is machine and not link.doubt:
+                    there = self._judge(link.a, link.b, "Ping", PING)[0]
+                    if not (there and self._judge(link.b, link.a, "Ping", PING)[0]):
+                        self._doubt(link)
+
+    # --- encoding ------------------------------------------------------------------------------------------
+
+    def _recode(
+        self, link: Link, machine: Machine, frame: Request | Response | Notice | Refusal
+    ) -> tuple[Body, int] | None:
+        """Encode and decode a frame. What does not decode ends the connection, as it does on a real one."""
+        data = encode_frame(frame)
+        try:
+            decoded = decode_frame(data)
+        except ProtocolError:
+            other = link.other(machine)
+            self._engine.after(link.delay, self.links.lose, link, other, "the protocol was broken", False)
+            self._engine.after(2 * link.delay, self.links.lose, link, machine, "the connection broke", False)
+            return None
+        assert isinstance(decoded, Request | Response | Notice)
+        return decoded.body, len(data) + FRAME
+
+    def _tell(self, machine: Machine, event: Event) -> None:
+        self._engine.at(self._engine.now, self._post, machine, machine.life, event)

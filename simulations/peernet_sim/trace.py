@@ -1,0 +1,78 @@
+"""What happened, as a digest of everything, a file of as much as is wanted, and a ring for the stories of peers.
+
+The digest is over the time, the peer, the kind, the other peer and the size of every event, in order. Times carry
+every random choice made so far, so two runs that differ anywhere differ in the digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections import deque
+from collections.abc import Callable, Iterable
+
+RING = 100_000
+"""Events remembered for the story of a violation: some seconds of a large run, minutes of a small one; 20 MiB."""
+
+STORY = 60
+"""Lines of one story: what people read."""
+
+NOBODY = -1
+
+_LINE = struct.Struct("<diiHI")
+
+
+class Trace:
+    """Records events.
+
+    sample: the share of events that `sink` is told, as JSON without a newline; None tells nobody. Which share is
+    decided by counting, so that it is the same in every run.
+    """
+
+    def __init__(self, sample: float = 1.0, sink: Callable[[str], None] | None = None, ring: int = RING) -> None:
+        self._hash = hashlib.blake2b(digest_size=32)
+        self._kinds: dict[str, int] = {}
+        self._ring: deque[tuple[float, int, str, int, int]] = deque(maxlen=ring)
+        self._sample = min(1.0, max(0.0, sample))
+        self._sink = sink if self._sample > 0 else None
+        self._due = 0.0
+        self.count = 0
+
+    def add(self, now: float, peer: int, kind: str, other: int = NOBODY, size: int = 0) -> None:
+        """Record an event at a peer. other: whom it came from, if anybody. size: bytes."""
+        number = self._kinds.get(kind)
+        if number is None:
+            number = self._kinds[kind] = len(self._kinds)
+            self._hash.update(kind.encode())
+        self._hash.update(_LINE.pack(now, peer, other, number, size & 0xFFFFFFFF))
+        self._ring.append((now, peer, kind, other, size))
+        self.count += 1
+        if self._sink is not None:
+            self._due += self._sample
+            if self._due >= 1.0:
+                self._due -= 1.0
+                self._sink(_json(now, peer, kind, other, size))
+
+    def digest(self) -> str:
+        """Return the digest of all events so far, in hexadecimal."""
+        return self._hash.hexdigest()
+
+    def story(self, peers: Iterable[int]) -> tuple[str, ...]:
+        """Return the last events of these peers (of all, for none), the earliest first."""
+        wanted = dict.fromkeys(peers)
+        lines: deque[str] = deque(maxlen=STORY)
+        for now, peer, kind, other, size in self._ring:
+            if not wanted or peer in wanted or other in wanted:
+                source = "" if other == NOBODY else f" from peer {other}"
+                lines.append(f"{now:12.6f} s  peer {peer}: {kind}{source}" + (f", {size} bytes" if size else ""))
+        return tuple(lines)
+
+
+def _json(now: float, peer: int, kind: str, other: int, size: int) -> str:
+    line: dict[str, object] = {"t": now, "peer": peer, "kind": kind}
+    if other != NOBODY:
+        line["from"] = other
+    if size:
+        line["bytes"] = size
+    return json.dumps(line, separators=(",", ":"))

@@ -1,0 +1,393 @@
+"""The world of a scale run: all peers, their lives, and the one place where a core is handed an event."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from peernet.config import Config
+from peernet.core.effects import Effect
+from peernet.core.events import Event, JoinAsked, Listening, MachineMeasured, Now, Tick
+from peernet.core.node import Identity, NodeCore
+from peernet.core.records import Record
+from peernet.identity.multiaddr import Multiaddr
+from peernet.types import Digest, Instance, PeerId
+from peernet_sim.boxes import Boxes
+from peernet_sim.carrier import RETRY_SECONDS, Carrier, Watcher
+from peernet_sim.crypto import Keys, Secrets, derive, stream
+from peernet_sim.engine import Engine
+from peernet_sim.machine import NEVER, Journal, Machine
+from peernet_sim.model import Plan, RunOptions
+from peernet_sim.network import Network
+from peernet_sim.tasks import Tasks
+from peernet_sim.trace import Trace
+
+EPOCH = 1_800_000_000.0
+"""Wall-clock seconds at the virtual time 0."""
+
+PORT = 4001
+
+MEMORY = 4 * 1024**3
+
+BACKLOG = 65_536
+"""Events that wait for a core at most, as in the product's driver."""
+
+JOIN_AGAIN = 5.0
+"""Seconds after which a user whose join failed tries again."""
+
+LARGE = 5_000
+"""Peers from which connections are fewer: 256 of them alone would take more than the 64 KiB of a peer."""
+
+LARGE_CONNECTIONS = 64
+
+SWEEP = 8.0
+"""Seconds between two pings over every connection, where there are rules: what is cut off is noticed."""
+
+
+class World:
+    """Everything of a run but its workload. Implements `model.World`.
+
+    now: virtual seconds. rng: for happenings and hostile peers. watcher: looks on.
+    """
+
+    def __init__(self, plan: Plan, options: RunOptions, watcher: Watcher, config: Config, tasks: Tasks) -> None:
+        seed = plan.seed
+        self.plan = plan
+        self.options = options
+        self.config = config
+        self.engine = Engine()
+        self.rng: random.Random = stream(seed, "world")
+        self.trace = Trace(options.trace_sample, options.trace)
+        self.keys = Keys(seed, real=options.crypto, minted=plan.faults.minted)
+        self.blobs: dict[Digest, bytes] = {}
+        self.heard: Callable[[Machine, object], None] = lambda machine, body: None
+        self.machines: list[Machine] = []
+        self.by_id: dict[PeerId, Machine] = {}
+        self.at_work = 0
+        self.events = 0
+        self._places: dict[tuple[str, int], Machine] = {}
+        self._numbers = 0
+        self._joins: dict[int, Machine] = {}
+        self.network = Network(
+            self.engine,
+            config.net,
+            plan.topology,
+            plan.faults.rules,
+            self.post,
+            lambda host, port: self._places.get((host, port)),
+            self.trace,
+            stream(seed, "network"),
+            wire=options.wire,
+            heard=lambda machine, body: self.heard(machine, body),
+        )
+        self.boxes = Boxes(self.engine, self.post, tasks, self.blobs, stream(seed, "boxes"), self._compute)
+        self._watcher = watcher
+        self._carrier = Carrier(self.network, self.boxes, self)
+        self._populate()
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the start."""
+        return self.engine.now
+
+    # --- what happenings and behaviours may do (`model.World`) ----------------------------------------------
+
+    def crash(self, index: int, *, silent: bool = False) -> None:
+        """End a peer at once; its journal stays. silent: the machine is gone too, so others learn it from their
+        keep-alive."""
+        machine = self.machines[index]
+        if machine.core is None:
+            return
+        self.trace.add(self.now, index, "crash")
+        self.network.links.cut_off(machine, silent=silent)
+        machine.core = None
+        machine.silent = silent
+        machine.reset()
+
+    def restart(self, index: int, *, with_state: bool = True) -> None:
+        """Start a peer that has crashed again, from its journal or as new."""
+        machine = self.machines[index]
+        if machine.core is None:
+            if not with_state:
+                self._renew_key(machine)
+            self.boot(machine)
+
+    def freeze(self, index: int, seconds: float) -> None:
+        """Stop a peer as SIGSTOP does."""
+        machine = self.machines[index]
+        if machine.core is None:
+            return
+        self.trace.add(self.now, index, "freeze")
+        machine.frozen_until = max(machine.frozen_until, self.now + seconds)
+        if machine.backlog is None:
+            machine.backlog = deque()
+        life = machine.life
+        self.engine.at(machine.frozen_until, self._resume, machine, life)
+        dead = self.now + self.config.net.dead_seconds
+        links = list(machine.links.values())
+
+        def still() -> bool:
+            return machine.life == life and machine.frozen_until > self.now
+
+        self.engine.at(dead, self.network.links.silence, machine, links, still)
+
+    def slow(self, index: int, factor: float) -> None:
+        """Make slices take so many times as long from now on."""
+        self.machines[index].slowness = factor
+
+    def skew(self, index: int, seconds: float) -> None:
+        """Set a peer's wall clock off."""
+        self.machines[index].skew = seconds
+
+    def fill_disk(self, index: int, full: bool) -> None:
+        """Make a peer's disk refuse writes, or accept them again."""
+        self.machines[index].disk_full = full
+
+    def after(self, seconds: float, act: Callable[[], None]) -> None:
+        """Schedule something of the scenario's own."""
+        self.engine.after(seconds, act)
+
+    def peer_id(self, index: int) -> PeerId:
+        """The key under which a peer runs now, or ran last."""
+        return self.machines[index].id
+
+    def addresses(self, index: int) -> tuple[str, ...]:
+        """Where a peer says it can be dialled."""
+        return self.machines[index].addresses
+
+    def sign(self, index: int, data: bytes) -> bytes:
+        """Sign with a peer's own key."""
+        return self.machines[index].key.sign(data)
+
+    def wall(self, index: int) -> float:
+        """A peer's own wall clock."""
+        return EPOCH + self.now + self.machines[index].skew
+
+    # --- lives ---------------------------------------------------------------------------------------------
+
+    def boot(self, machine: Machine) -> None:
+        """Start a peer: rebuild its core, let it listen and measure, and join where it knows nobody."""
+        seed, index, features = self.plan.seed, machine.index, self.plan.features
+        start = derive(seed, f"life/{machine.life}", index)
+        core = NodeCore(
+            Identity(machine.id, Instance(start[:16]), machine.key.sign, self.keys.verify),
+            self.config,
+            slots=machine.spec.cores if "work" in features else 0,
+            max_slices=None,
+            serves="anyone",
+            seed=int.from_bytes(start[16:24], "big"),
+            secret=Secrets(derive(seed, f"secret/{machine.life}", index)),
+        )
+        machine.core = core
+        machine.born = self.now
+        machine.silent = False
+        self.trace.add(self.now, index, "boot")
+        restored = machine.journal.restored()
+        self.at_work = index
+        self._carry(machine, core.start(restored, self.clock(machine)))
+        if machine.reachable:
+            self.post(machine, machine.life, Listening(machine.port))
+        if "adverts" in features:
+            self.post(machine, machine.life, self._measured(machine))
+        if not restored.contacts:
+            self._join(machine, machine.life, self.plan.topology.introducers(index))
+        self._rearm(machine)
+
+    def _populate(self) -> None:
+        plan, peers = self.plan, self.plan.topology.peers
+        for spec in peers:
+            wish = plan.faults.minted.get(spec.index)
+            host, port = f"10.{spec.index >> 16 & 255}.{spec.index >> 8 & 255}.{spec.index & 255}", PORT
+            if wish is not None and wish.host:
+                host, port = wish.host, PORT + spec.index % 60_000
+            key = self.keys.make(spec.index, 0)
+            machine = Machine(spec, key, host, port, plan.faults.behaviours.get(spec.index))
+            self.machines.append(machine)
+            self._places[host, port] = machine
+            self._name(machine)
+            begins = plan.join_seconds * spec.index / max(1, len(peers))
+            self.engine.at(begins, self.boot, machine)
+        for happening in plan.faults.happenings:
+            self.engine.at(happening.at, happening.act, self)
+        if plan.faults.rules:
+            self.engine.at(SWEEP, self._sweep)
+
+    def _name(self, machine: Machine) -> None:
+        machine.id = machine.key.peer
+        machine.journal = Journal(self.options.wire)
+        self.by_id[machine.id] = machine
+        address = str(Multiaddr(machine.host, machine.port, machine.id))
+        machine.addresses = (address,) if machine.reachable else ()
+
+    def _renew_key(self, machine: Machine) -> None:
+        machine.generation += 1
+        machine.key = self.keys.make(machine.index, machine.generation)
+        machine.blobs = None
+        self._name(machine)
+
+    def _measured(self, machine: Machine) -> MachineMeasured:
+        spec = machine.spec
+        return MachineMeasured(
+            cores=spec.cores,
+            memory=MEMORY,
+            load=0.1,
+            speed=spec.speed,
+            python="3.11",
+            platform="linux-x86_64",
+            tier="plain",
+        )
+
+    def _join(self, machine: Machine, life: int, introducers: Sequence[int]) -> None:
+        addresses = tuple(address for one in introducers for address in self.machines[one].addresses)
+        if machine.life == life and addresses:
+            number = self.number()
+            self._joins[number] = machine
+            self.post(machine, life, JoinAsked(number, addresses[:8]))
+
+    def _join_again(self, machine: Machine, life: int) -> None:
+        """A user whose address did not work asks somebody for another."""
+        for _ in range(8):
+            other = self.machines[self.rng.randrange(len(self.machines))]
+            if other.alive and other is not machine and other.spec.nat == "open":
+                self._join(machine, life, (other.index,))
+                return
+        self.engine.after(JOIN_AGAIN, self._join_again, machine, life)
+
+    # --- events --------------------------------------------------------------------------------------------
+
+    def number(self) -> int:
+        """Return a fresh number for a command."""
+        self._numbers += 1
+        return self._numbers
+
+    def clock(self, machine: Machine) -> Now:
+        """Return both clocks of a peer."""
+        now = self.engine.now
+        return Now(now, EPOCH + now + machine.skew)
+
+    def post(self, machine: Machine, life: int, event: Event) -> None:
+        """Hand an event to a peer's core now, if that life of it still goes on."""
+        if machine.life != life:
+            return
+        if machine.backlog is not None:
+            if len(machine.backlog) < BACKLOG:
+                machine.backlog.append(event)
+            return
+        if machine.behaviour is None:
+            self._handle(machine, event)
+            return
+        for told in machine.behaviour.incoming(machine.index, event, self):
+            self._handle(machine, told)
+
+    def poke(self, machine: Machine, act: Callable[[NodeCore], None]) -> None:
+        """Have something done to a core by its local user, and its effects carried out."""
+        core = machine.core
+        if core is None or machine.backlog is not None:
+            return
+        core.context.now = self.clock(machine)
+        act(core)
+        self._handle(machine, Tick())
+
+    def _handle(self, machine: Machine, event: Event) -> None:
+        core = machine.core
+        if core is None:
+            return
+        self.at_work = machine.index
+        self.events += 1
+        now = self.engine.now
+        effects = core.handle(event, Now(now, EPOCH + now + machine.skew))
+        if effects:
+            self._carry(machine, effects)
+        when = core.next_deadline()
+        if when < machine.wake:
+            machine.wake = when = max(when, now)
+            self.engine.at(when, self._wake, machine, machine.life, when)
+
+    def _carry(self, machine: Machine, effects: list[Effect]) -> None:
+        if machine.behaviour is not None:
+            outgoing = machine.behaviour.outgoing
+            effects = [other for effect in effects for other in outgoing(machine.index, effect, self)]
+        if machine.held is not None:
+            machine.held += effects
+        elif not self._carrier.carry(machine, effects):
+            machine.held = effects
+            if machine.backlog is None:
+                machine.backlog = deque()
+            self.engine.after(RETRY_SECONDS, self._retry, machine, machine.life)
+
+    def _rearm(self, machine: Machine) -> None:
+        assert machine.core is not None
+        when = machine.core.next_deadline()
+        if when < machine.wake:
+            machine.wake = when = max(when, self.engine.now)
+            self.engine.at(when, self._wake, machine, machine.life, when)
+
+    def _wake(self, machine: Machine, life: int, when: float) -> None:
+        """The core's deadline as it was when this was set. It may have moved on, or be set for earlier by now."""
+        if machine.life != life or machine.wake != when or machine.core is None:
+            return
+        machine.wake = NEVER
+        if machine.backlog is None and machine.core.next_deadline() <= when:
+            self._handle(machine, Tick())
+        elif machine.backlog is None:
+            self._rearm(machine)
+
+    def _retry(self, machine: Machine, life: int) -> None:
+        """Try a refused commit again."""
+        if machine.life != life or machine.held is None:
+            return
+        held = machine.held
+        if machine.disk_full or not self._carrier.carry(machine, held):
+            self.engine.after(RETRY_SECONDS, self._retry, machine, life)
+            return
+        machine.held = None
+        self._resume(machine, life)
+
+    def _resume(self, machine: Machine, life: int) -> None:
+        """A peer runs again after a freeze or a full disk: what has waited is handled now."""
+        if machine.life != life or machine.held is not None or machine.frozen_until > self.now:
+            return
+        waiting, machine.backlog = machine.backlog or deque(), None
+        while waiting and machine.life == life:
+            event = waiting.popleft()
+            if machine.backlog is not None:  # the disk has filled again
+                machine.backlog.append(event)
+            else:
+                self.post(machine, life, event)
+        if machine.core is not None and machine.life == life and machine.backlog is None:
+            self._handle(machine, Tick())
+
+    def _sweep(self) -> None:
+        self.network.sweep(self.machines)
+        self.engine.after(SWEEP, self._sweep)
+
+    def _compute(self, machine: Machine, values: list[object]) -> list[object] | None:
+        if machine.behaviour is None:
+            return values
+        return machine.behaviour.compute(machine.index, values, self)
+
+    # --- looking on ----------------------------------------------------------------------------------------
+
+    def saved(self, machine: Machine, record: Record) -> None:
+        """See `Watcher`."""
+        self._watcher.saved(machine, record)
+
+    def answered(self, machine: Machine, number: int, value: object) -> None:
+        """See `Watcher`. The answer to a join is for this user alone, who tries again."""
+        if number not in self._joins:
+            self._watcher.answered(machine, number, value)
+            return
+        del self._joins[number]
+        if value is not None:
+            self.engine.after(JOIN_AGAIN, self._join_again, machine, machine.life)
+
+    def find(self, peer: PeerId) -> Machine | None:
+        """Return who has, or had, this key."""
+        return self.by_id.get(peer)
+
+
+def limited(config: Config, peers: int) -> Config:
+    """Return the bounds for a network of so many simulated peers: what a large one may keep is smaller."""
+    return config if peers < LARGE else replace(config, net=replace(config.net, connections=LARGE_CONNECTIONS))
