@@ -76,6 +76,11 @@ class Table:
         path = (*self.path, key)
         self.source.wrong(path, f"{spell(path)} {text}")
 
+    def lacks(self, key: str, what: str) -> NoReturn:
+        """Raise UsageError about a key that must be given; what: what to write there."""
+        where = spell(self.path) or "the scenario"
+        self.source.wrong((*self.path, key), f'{where} lacks the key "{key}": add {key} = {what}')
+
     def number(
         self, key: str, default: float | None = None, *, least: float = 0.0, most: float = math.inf
     ) -> float:
@@ -162,8 +167,7 @@ class Table:
         if self.has(key):
             return self.values[key]
         if default is None:
-            where = spell(self.path) or "the scenario"
-            self.source.wrong((*self.path, key), f'{where} lacks the key "{key}": add {key} = {what}')
+            self.lacks(key, what)
         return default
 
 

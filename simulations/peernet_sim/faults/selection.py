@@ -164,7 +164,9 @@ def read_selection(table: Table, key: str, sets: Sets, default: Selection | None
     `access`, `nat` and `of` (a set), of these only a `share` (with a `seed` of its own if wanted), `without` those
     of another set.
     """
-    if not table.has(key) and default is not None:
+    if not table.has(key):
+        if default is None:
+            table.lacks(key, '"all", a name of [sets], or { share = 0.2 }')
         return default
     value = table.raw(key)
     if isinstance(value, dict):
