@@ -126,7 +126,9 @@ class Job:
         if entry is None:
             self.leases.settle(lease, None)
         else:
-            self._free(entry, blame)
+            if blame:
+                entry.went_down(lease.peer, trusted=self.trusted(lease.peer))
+            self._free(entry)
         self.seated(lease.peer)
         self.changed()
 
@@ -141,7 +143,7 @@ class Job:
         entry = self.slices.undecided.get(lease.index)
         if entry is not None:
             entry.leases.pop(lease.id, None)
-            self._free(entry, blame=False)
+            self._free(entry)
         self.seated(lease.peer)
         self.changed()
 
@@ -151,9 +153,8 @@ class Job:
             if lease.claim is None and not self.over:
                 self.lose(lease, blame=blame)
 
-    def _free(self, entry: Slice, blame: bool) -> None:
+    def _free(self, entry: Slice) -> None:
         """A slice's lease ended without a result."""
-        entry.losses += blame
         limit = self.ctx.config.work.slice_losses
         if entry.losses >= limit:
             self.slices.advance(entry, "given up")

@@ -39,14 +39,18 @@ SLICE_STATES: dict[tuple[SliceState, SliceEvent], SliceState] = {
     ("disputed", "given up"): "failed",
 }
 
+MOST_DOWNS = 3
+"""Times that an untrusted peer may go down with a slice before it is given that slice no more."""
+
 
 @dataclass(slots=True, eq=False)
 class Slice:
     """An undecided slice.
 
     first: number of its first call. leases: all that may still return, or have a vote. attempts: leases given.
-    losses: leases lost with their workers. stretches: times that it exceeded a limit of the owner's own making.
-    barred: peers that withheld this slice's bytes.
+    losses: workers that went down while they ran it, each trusted one as often as it did. downs: how often each
+    did. stretches: times that it exceeded a limit of the owner's own making. barred: peers that withheld this
+    slice's bytes, or went down with it too often.
     """
 
     index: int
@@ -58,6 +62,7 @@ class Slice:
     votes: dict[PeerId, Vote] = field(default_factory=dict)
     attempts: int = 0
     losses: int = 0
+    downs: dict[PeerId, int] = field(default_factory=dict)
     stretches: int = 0
     barred: tuple[PeerId, ...] = ()
 
@@ -75,6 +80,14 @@ class Slice:
                 live += 1
                 trusted += lease.trusted
         return policy.missing(self.votes.values(), live, trusted > 0)
+
+    def went_down(self, peer: PeerId, *, trusted: bool) -> None:
+        """Note that a peer went down while it ran this. It may be the slice's fault, or the peer's own doing: one
+        peer alone, coming back again and again, can't make a slice look deadly."""
+        times = self.downs[peer] = self.downs.get(peer, 0) + 1
+        self.losses += trusted or times == 1
+        if times >= MOST_DOWNS and not trusted:
+            self.barred = (*self.barred, peer)
 
     def peers(self) -> Iterator[PeerId]:
         """Go through the peers that have it or have returned it."""

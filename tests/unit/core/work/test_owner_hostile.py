@@ -285,3 +285,23 @@ def test_a_slow_result_counts_while_its_slice_is_undecided(make_desk, make_host)
     desk.do(lambda: desk.ctx.settle(Done(fetch.id, None)))
     desk.settle()
     assert desk.view.state == "done"
+
+
+def test_one_peer_that_comes_and_goes_can_not_make_a_slice_look_deadly(make_desk, make_host):
+    desk = make_desk(make_host(calls=1))
+    desk.submit(patience=1000.0)
+    mallory = desk.hand("mallory")
+    for run in range(2 * desk.config.work.slice_losses):
+        mallory.instance = bytes([run]) * 16
+        mallory.connect()
+        mallory.pull(want=1)
+        if mallory.held:
+            mallory.started()
+        mallory.held.clear()
+        mallory.disconnect()
+        desk.wait(4)
+    assert mallory.grants == 3
+    for hand in (desk.hand("bob"), desk.hand("carol")):
+        hand.pull(want=1)
+        hand.work(want=0)
+    assert desk.view.state == "done"
