@@ -97,10 +97,6 @@ class GossipConfig:
     """Missing rumours that one neighbour was the first to announce. Each has some 300 bytes; an honest peer's
     are the offers of the last second."""
 
-    grow_misses: int = 2
-    """Rumours in a row that had to be asked for until the tree is grown at their giver. One may have been lost
-    on the way; growing then would add a path that the next rumour takes in vain."""
-
     optimise_hops: int = 4
     """An `IHave` that many hops shorter than the way by which a rumour came moves the tree to its sender."""
 

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from peernet.core.adverts import Adverts
 from peernet.core.context import Context
 from peernet.core.gossip.intake import Intake, OfferListener, Verdict
-from peernet.core.gossip.neighbour import Neighbour
 from peernet.core.gossip.neighbourhood import Neighbourhood
 from peernet.core.gossip.passive import own_addresses
 from peernet.core.gossip.plumtree import Plumtree
@@ -45,7 +44,7 @@ class Gossip:
         self._adverts = adverts
         self._intake = Intake(ctx, adverts, listener)
         self._store = Store(self._config)
-        self.neighbourhood = Neighbourhood(ctx, kad, self._welcome, self._parted)
+        self.neighbourhood = Neighbourhood(ctx, kad, self._welcome)
         self._tree = Plumtree(ctx, self.neighbourhood, self._store)
 
     @property
@@ -113,9 +112,6 @@ class Gossip:
         envelope = self._adverts.own()
         if envelope:
             self._ctx.send(peer, Rumour(envelope, 0, 1))
-
-    def _parted(self, peer: PeerId, neighbour: Neighbour) -> None:
-        self._tree.parted(neighbour)
 
     def _on_befriend(self, peer: PeerId, body: Body) -> Body:
         assert isinstance(body, Befriend)

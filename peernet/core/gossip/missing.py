@@ -7,7 +7,6 @@ asked for at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from peernet.core.context import Context
@@ -33,15 +32,14 @@ class Missing:
 
 
 class MissingRumours:
-    """All of them. `grows` says whether the tree is to be grown where a rumour is found."""
+    """All of them."""
 
-    __slots__ = ("_config", "_ctx", "_grows", "_hood", "_missing", "_wakes")
+    __slots__ = ("_config", "_ctx", "_hood", "_missing", "_wakes")
 
-    def __init__(self, ctx: Context, hood: Neighbourhood, grows: Callable[[], bool]) -> None:
+    def __init__(self, ctx: Context, hood: Neighbourhood) -> None:
         self._ctx = ctx
         self._config = ctx.config.gossip
         self._hood = hood
-        self._grows = grows
         self._missing: dict[bytes, Missing] = {}
         self._wakes = float("inf")
 
@@ -49,8 +47,8 @@ class MissingRumours:
         return len(self._missing)
 
     def named(self, peer: PeerId, have: Have, neighbour: Neighbour) -> None:
-        """A neighbour says that it has a rumour, which has not been seen here. It is asked at once if it would have
-        pushed it, had it come to it in time, and if nobody pushes rumours of that reach."""
+        """A neighbour says that it has a rumour, which has not been seen here. It is asked at once if it would
+        have pushed it, had it come to it in time, and if nobody pushes rumours of that reach."""
         missing = self._missing.get(have.id)
         if missing is None:
             if neighbour.announced >= self._config.missing:
@@ -80,11 +78,10 @@ class MissingRumours:
             self._ctx.at(when, self._wake)
 
     def _wake(self) -> None:
-        """Ask for what is due, in one message for each peer."""
+        """Ask for what is due, in one message for each peer; where it is, the tree is grown."""
         now = self._ctx.now.mono
         if now < self._wakes:
             return  # A timer of before an earlier one was set.
-        grow = self._grows()
         grafts: dict[tuple[PeerId, bool], list[bytes]] = {}
         for name, missing in [item for item in self._missing.items() if item[1].due <= now]:
             if missing.asked is not None and missing.asked in self._hood:
@@ -93,7 +90,7 @@ class MissingRumours:
             if asked is None:
                 self.came(name)
                 continue
-            missing.grown = grow and missing.have.reach == MAX_DEPTH
+            missing.grown = missing.have.reach == MAX_DEPTH
             grafts.setdefault((asked, missing.grown), []).append(name)
         for (asked, grown), names in grafts.items():
             neighbour = self._hood.get(asked)

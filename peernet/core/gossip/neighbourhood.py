@@ -27,7 +27,7 @@ from peernet.wire.link import Body
 
 
 class Neighbourhood:
-    """Who the neighbours are. `welcome` is called with each new one, `parted` with each that leaves."""
+    """Who the neighbours are. `welcome` is called with each new one."""
 
     __slots__ = (
         "_asking",
@@ -38,7 +38,6 @@ class Neighbourhood:
         "_hurried",
         "_kad",
         "_last_swap",
-        "_parted",
         "_refused",
         "_welcome",
         "active",
@@ -50,13 +49,11 @@ class Neighbourhood:
         ctx: Context,
         kad: Kad,
         welcome: Callable[[PeerId], None],
-        parted: Callable[[PeerId, Neighbour], None],
     ) -> None:
         self._ctx = ctx
         self._kad = kad
         self._config = ctx.config.gossip
         self._welcome = welcome
-        self._parted = parted
         self.active: dict[PeerId, Neighbour] = {}
         self.passive = PassiveView(ctx, kad, self.active)
         self._asking: dict[PeerId, Neighbour] = {}
@@ -291,10 +288,8 @@ class Neighbourhood:
         self._welcome(peer)
 
     def _drop(self, peer: PeerId) -> None:
-        neighbour = self.active.pop(peer, None)
-        if neighbour is not None:
+        if self.active.pop(peer, None) is not None:
             self._ctx.emit(Hold(peer, "neighbour", False))
-            self._parted(peer, neighbour)
 
     def _refuse(self, peer: PeerId) -> None:
         # A peer that has nobody left asks everybody again soon.

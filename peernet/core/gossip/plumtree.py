@@ -4,12 +4,10 @@ Source: Leitão, Pereira and Rodrigues, "Epidemic Broadcast Trees" (SRDS 2007). 
 authors, as in the paper's own measurements: links are eager both ways, so it serves any author, and offers are
 small and seldom. Different from the paper:
 
-- A rumour that one has to ask for is first only asked for. The tree grows there when the next one fails to come
-  too, or when an eager neighbour has just been lost: a loss on the way is no break of the tree, and growing
-  would make the next rumour come twice.
-- What had to be asked for is named onward, not pushed: those behind have missed it too and mostly asked others by
-  now. They ask at once when one that pushes to them names it, and who is pushed to by that one knows that the tree
-  is whole and only late. A copy of it that comes by the tree after all prunes nothing.
+- One that pushes here and names a rumour got it late itself, by asking: it is asked at once, for that rumour only,
+  as the tree is whole there; and what was got so is named onward, not pushed, as those behind have missed it too
+  and mostly asked others by now. A copy of what was asked for so prunes nothing: it was asked of two, or comes by
+  the tree after all.
 - Who has named a rumour is not sent it again, pushed or named.
 - Rings (a reach below `MAX_DEPTH`) don't use the tree, whose paths are no measure of nearness: the author gives
   the rumour to all neighbours, and from there on it is named to everybody and asked for at once. That is one
@@ -36,10 +34,8 @@ class Plumtree:
         "_ctx",
         "_flush_set",
         "_hood",
-        "_missed",
         "_missing",
         "_next_move",
-        "_parent",
         "_store",
         "_unnamed",
     )
@@ -49,9 +45,7 @@ class Plumtree:
         self._config = ctx.config.gossip
         self._hood = hood
         self._store = store
-        self._missing = MissingRumours(ctx, hood, self._grows)
-        self._missed = 0
-        self._parent: PeerId | None = None
+        self._missing = MissingRumours(ctx, hood)
         self._next_move = 0.0
         self._unnamed: dict[bytes, tuple[Have, set[PeerId]]] = {}
         self._flush_set = False
@@ -88,16 +82,17 @@ class Plumtree:
         """Send a new valid rumour on. missing: what `came` returned for it."""
         hops = rumour.hops + 1
         everybody = rumour.reach == MAX_DEPTH
-        pulled = missing is not None and missing.asked == peer and not missing.grown
-        if everybody:
-            self._learn_from_arrival(peer, missing)
-        self._keep(name, rumour.envelope, hops, rumour.reach, peer, pulled=pulled)
+        asked = None if missing is None or missing.grown else missing.asked
+        neighbour = self._hood.get(peer)
+        if everybody and asked != peer and neighbour is not None:
+            neighbour.eager = True  # It pushes to this peer, so both push.
+        self._keep(name, rumour.envelope, hops, rumour.reach, peer, pulled=asked is not None)
         if hops >= rumour.reach:
             return
         told = {peer}
         if missing is not None:
             told.update(missing.holders)
-        if everybody and not pulled:
+        if everybody and asked != peer:
             onward = Rumour(rumour.envelope, hops, rumour.reach)
             for other, neighbour in self._hood.active.items():
                 if neighbour.eager and other not in told:
@@ -113,10 +108,10 @@ class Plumtree:
             if rumour.hops:
                 self._hood.blame(peer, config.blame_waste, "rumour: not asked for")
             return
+        heard = self._store.get(name)
+        if heard is not None and (heard.pulled or heard.source == peer):
+            return
         if neighbour.eager:
-            heard = self._store.get(name)
-            if heard is not None and (heard.pulled or heard.source == peer):
-                return
             neighbour.eager = False
             neighbour.pruned = now
             self._ctx.send(peer, Prune())
@@ -124,12 +119,6 @@ class Plumtree:
             neighbour.pruned = now
             self._ctx.send(peer, Prune())
             self._hood.blame(peer, config.blame_waste, "rumour: pushed after prune")
-
-    def parted(self, neighbour: Neighbour) -> None:
-        """A neighbour has gone; if it was of the tree, the next rumour that fails to come is a sign of a
-        break."""
-        if neighbour.eager:
-            self._missed = max(self._missed, self._config.grow_misses - 1)
 
     # --- the other messages -----------------------------------------------------------------------------------
 
@@ -140,8 +129,6 @@ class Plumtree:
         if neighbour is None:
             self._hood.stranger(peer)
             return
-        if peer == self._parent:
-            self._missed = 0
         for have in body.items:
             if have.id in self._store:
                 if have.id in self._unnamed:
@@ -189,24 +176,6 @@ class Plumtree:
         heard = Heard(envelope, hops, reach, source, pulled, now + self._config.cache_seconds)
         self._store.keep(name, heard, now)
         return heard
-
-    def _grows(self) -> bool:
-        """Whether rumours fail to come so often that the tree must be broken."""
-        return self._missed + 1 >= self._config.grow_misses
-
-    def _learn_from_arrival(self, peer: PeerId, missing: Missing | None) -> None:
-        """By which way a rumour for everybody came says how the tree fares."""
-        neighbour = self._hood.get(peer)
-        if missing is None or missing.asked != peer:
-            self._missed = 0
-            self._parent = peer
-            if neighbour is not None:
-                neighbour.eager = True
-        elif missing.grown:
-            self._missed = 0
-            self._parent = peer
-        else:
-            self._missed += 1
 
     def _move_if_shorter(self, peer: PeerId, neighbour: Neighbour, have: Have) -> None:
         """Take the neighbour that names a rumour instead of the one that pushed it, if its way is much shorter.

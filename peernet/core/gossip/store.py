@@ -18,8 +18,8 @@ def rumour_id(envelope: bytes) -> bytes:
 @dataclass(slots=True)
 class Heard:
     """A valid rumour. hops: of the `Rumour` that goes on from here (0: it is this peer's own). reach: its
-    limit. source: who brought it, or None. pulled: it was asked for, so a copy by the tree may still be on its
-    way. until: monotonic time up to which it is kept."""
+    limit. source: who brought it, or None. pulled: somebody was asked for it alone, so that copies say nothing
+    about the tree. until: monotonic time up to which it is kept."""
 
     envelope: bytes
     hops: int
