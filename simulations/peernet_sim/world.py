@@ -63,6 +63,7 @@ class World:
         self.keys = Keys(seed, real=options.crypto, minted=plan.faults.minted)
         self.blobs: dict[Digest, bytes] = {}
         self.heard: Callable[[Machine, object], None] = lambda machine, body: None
+        self.prepare: Callable[[NodeCore], None] = lambda core: None
         self.machines: list[Machine] = []
         self.by_id: dict[PeerId, Machine] = {}
         self.at_work = 0
@@ -180,6 +181,7 @@ class World:
             seed=int.from_bytes(start[16:24], "big"),
             secret=Secrets(derive(seed, f"secret/{machine.life}", index)),
         )
+        self.prepare(core)
         machine.core = core
         machine.born = self.now
         machine.silent = False
@@ -360,7 +362,7 @@ class World:
             self._handle(machine, Tick())
 
     def _sweep(self) -> None:
-        self.network.sweep(self.machines)
+        self.network.weather.sweep(self.machines)
         self.engine.after(SWEEP, self._sweep)
 
     def _compute(self, machine: Machine, values: list[object]) -> list[object] | None:
