@@ -90,14 +90,14 @@ class Fetch(msgspec.Struct, frozen=True, gc=False):
 
 
 class PinBlob(msgspec.Struct, frozen=True, gc=False):
-    """Keep a blob as long as the job is known."""
+    """Keep a blob as long as the job is known, or the lease whose id is given in its place."""
 
     digest: Digest
     job: JobId
 
 
 class UnpinBlobs(msgspec.Struct, frozen=True, gc=False):
-    """The job needs its blobs no more: they may be dropped when room is wanted."""
+    """The job, or the lease, needs its blobs no more: they may be dropped when room is wanted."""
 
     job: JobId
 

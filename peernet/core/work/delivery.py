@@ -117,6 +117,7 @@ class Delivery:
         batch = held.outbox.taken()
         for done in batch:
             held.leases.pop(done.result.lease, None)
+            held.unpin(self._ctx, done.result.lease)
         return batch
 
     def _not_taken(self, held: Held, outcome: Outcome) -> None:

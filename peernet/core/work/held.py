@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from peernet.config.work import WorkConfig
-from peernet.core.context import Timer
+from peernet.core.context import Context, Timer
+from peernet.core.effects import PinBlob, UnpinBlobs
 from peernet.core.work.fairness import fair_share
 from peernet.core.work.outbox import Outbox
-from peernet.types import JobId, LeaseId, Payload, PeerId
+from peernet.types import Digest, JobId, LeaseId, Payload, PeerId
 from peernet.wire.signed import Manifest
 
 HeldKey = tuple[PeerId, JobId]
@@ -82,6 +83,7 @@ class Held:
 
     until: wall-clock time of its expiry. heard: when its owner last gave or took something (monotonic). leases:
     all that are here, results that the owner has not taken included (it may grant one again after its restart).
+    pinned: those whose input or result is a blob that must stay here.
     parked: the owner knows that we want work. told: how many more slices it may still believe that we want;
     allowance: the most that may still come. closing: the owner was away too long, only results are left. ended:
     dropped; what still comes in is ignored.
@@ -93,6 +95,7 @@ class Held:
     heard: float
     outbox: Outbox
     leases: dict[LeaseId, None] = field(default_factory=dict)
+    pinned: dict[LeaseId, None] = field(default_factory=dict)
     manifest: Manifest | None = None
     parked: bool = False
     pulling: bool = False
@@ -128,6 +131,17 @@ class Held:
     def count(self) -> int:
         """Leases that are not finished."""
         return len(self.waiting) + len(self.fetching) + len(self.ready) + len(self.running)
+
+    def pin(self, ctx: Context, lease: LeaseId, blob: Digest) -> None:
+        """Keep a blob for as long as a lease needs it: a job's blobs together may be more than the disk takes."""
+        self.pinned[lease] = None
+        ctx.emit(PinBlob(blob, JobId(lease)))
+
+    def unpin(self, ctx: Context, lease: LeaseId) -> None:
+        """A lease needs its blobs no more. They stay until their room is wanted."""
+        if lease in self.pinned:
+            del self.pinned[lease]
+            ctx.emit(UnpinBlobs(JobId(lease)))
 
     def ask(self, want: int, most: int) -> None:
         """A message that says `want` leaves. most: what an owner may grant at all."""

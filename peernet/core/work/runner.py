@@ -80,7 +80,7 @@ class Runner:
             return
         del held.fetching[lease.id]
         if isinstance(outcome, Done):
-            self._ctx.emit(PinBlob(lease.input.digest, held.job))
+            held.pin(self._ctx, lease.id, lease.input.digest)
             held.ready.append(lease)
             self.fetch(held)
         else:
@@ -104,6 +104,7 @@ class Runner:
     def _drop(self, held: Held, lease: Lease, failure: Failure) -> None:
         """Let a lease be: there is no result that would be true, and its owner leases it again once it is late."""
         held.leases.pop(lease.id, None)
+        held.unpin(self._ctx, lease.id)
         self._ctx.note(Note("work", f"dropped a slice: {failure.message}", job=held.job, peer=held.owner))
 
     def fill(self) -> None:
@@ -172,8 +173,12 @@ class Runner:
         held.outbox.add(finished)
         held.pace.ran(finished.result.wall_seconds)
         self._turns.charge(held.owner, finished.result.wall_seconds - run.cost)
+        held.unpin(self._ctx, lease.id)
         if told.status == "ok" and told.value is not None and told.value.inline is None:
-            self._ctx.emit(PinBlob(told.value.digest, held.job))
+            if held.owner == self._ctx.me:  # the owner's side keeps them, under the job
+                self._ctx.emit(PinBlob(told.value.digest, held.job))
+            else:
+                held.pin(self._ctx, lease.id, told.value.digest)
 
     def _run_failed(self, held: Held, lease: Lease, failure: Failure) -> None:
         if failure.kind == "storage":
@@ -195,6 +200,7 @@ class Runner:
         for lease in dropped:
             held.fetching.pop(lease, None)
             held.leases.pop(lease, None)
+            held.unpin(self._ctx, lease)
         for queue in (held.waiting, held.ready):
             kept = [lease for lease in queue if lease.id not in asked]
             queue.clear()
@@ -205,8 +211,10 @@ class Runner:
         """End what runs of a job and drop what is queued. Results that wait for the owner stay."""
         for lease in [*held.waiting, *held.fetching.values(), *held.ready]:
             held.leases.pop(lease.id, None)
+            held.unpin(self._ctx, lease.id)
         for lease_id, number in held.running.items():
             held.leases.pop(lease_id, None)
+            held.unpin(self._ctx, lease_id)
             self._runs[number].dropped = True
             self._ctx.emit(KillSlice(number))
         for holding in (held.waiting, held.fetching, held.ready, held.running, held.began):

@@ -266,6 +266,8 @@ class Worker:
         if held.retry is not None:
             held.retry.cancel()
         self._close(held)
+        for lease in list(held.pinned):
+            held.unpin(self._ctx, lease)
         del self._bench.held[held.key]
         if held.manifest is not None:
             if held.owner != self._ctx.me:  # of its own job, this peer keeps results beyond its end

@@ -105,6 +105,7 @@ class Scene:
             assert 0 <= held.allowance <= bench.most
             assert len(held.fetching) <= self.ctx.config.work.worker_fetches
             assert set(held.running) <= set(held.leases)
+            assert set(held.pinned) <= set(held.leases)
             assert held.count + len(held.outbox) == len(held.leases)
 
     def wait(self, seconds: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from peernet.core.effects import CloseBox, KillSlice, PinBlob, Save
+from peernet.core.effects import CloseBox, Fetch, KillSlice, PinBlob, Save, UnpinBlobs
 from peernet.core.work.votes import failure_digest
 from peernet.identity.digest import digest
 from peernet.identity.keys import KeyPair
@@ -39,7 +39,24 @@ def test_a_large_value_stays_here_as_a_pinned_blob(scene, owner):
     (result,) = owner.batch(call)
     assert result.size == 100_000
     assert call.body.inlines == (b"",)
-    assert PinBlob(result.digest, owner.job) in scene.effects
+    assert PinBlob(result.digest, owner.id(1)) in scene.effects
+
+
+def test_blobs_may_go_once_their_slice_is_done_and_its_result_taken(scene, owner):
+    owner.open_box()
+    owner.grant(1, 2, blob=True)
+    for fetch in scene.take(Fetch):
+        scene.done(fetch)
+    first, second = owner.runs()
+    scene.finish(first, value=b"large" * 20_000, blob=True)
+    scene.finish(second, value=b"small")
+    assert scene.take(UnpinBlobs) == [UnpinBlobs(owner.id(1)), UnpinBlobs(owner.id(2))]  # the inputs
+    call = owner.returned()[0]
+    assert scene.take(UnpinBlobs) == []
+    owner.accept(call)
+    for more in owner.returned():
+        owner.accept(more)
+    assert scene.take(UnpinBlobs) == [UnpinBlobs(owner.id(1))]  # the one large result
 
 
 def test_a_failure_has_the_name_that_all_peers_give_it(scene, owner):

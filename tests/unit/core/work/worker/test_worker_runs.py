@@ -117,7 +117,7 @@ def test_blob_inputs_are_pulled_a_few_at_once_before_they_run(make_scene, make_o
     scene.done(fetches[1])
     (run,) = owner.runs()
     assert run.input.digest == fetches[1].digest and run.input.inline is None
-    assert PinBlob(run.input.digest, owner.job) in scene.effects
+    assert PinBlob(run.input.digest, owner.id(1)) in scene.effects
     assert len(scene.take(Fetch)) == 1
 
 
