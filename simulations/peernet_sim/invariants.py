@@ -21,7 +21,10 @@ from peernet_sim.violations import Broken
 from peernet_sim.world import World
 
 LOOKS = 250
-"""Peers looked at in one round; the next round goes on behind them. A look at 10,000 would take seconds."""
+"""Peers looked at in one round at most; the next round goes on behind them. A look at 10,000 would take seconds."""
+
+AROUND = 8
+"""Rounds in which everybody is looked at once, in a run that is small enough."""
 
 
 class Invariant:
@@ -264,7 +267,7 @@ class Inspector:
         for one in self._invariants:
             one.round()
         owners = dict.fromkeys(plan.submitter for plan in self._world.plan.workload.jobs)
-        turn = len(machines) if everybody else min(LOOKS, len(machines))
+        turn = len(machines) if everybody else min(LOOKS, -(-len(machines) // AROUND))
         order = islice((*range(self._next, len(machines)), *range(self._next)), turn)
         for index in dict.fromkeys((*owners, *order)):
             self._look_at(machines[index])

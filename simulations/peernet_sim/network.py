@@ -22,15 +22,13 @@ from peernet_sim.dialling import Dialler
 from peernet_sim.engine import Engine
 from peernet_sim.links import Link, Links, Post
 from peernet_sim.machine import Machine
-from peernet_sim.model import Parcel, Rule, Topology
-from peernet_sim.sizes import FRAME, HANDSHAKE, PING, size_of
+from peernet_sim.model import Rule, Topology
+from peernet_sim.rules import Weather
+from peernet_sim.sizes import FRAME, size_of
 from peernet_sim.trace import Trace
 
 Heard = Callable[[Machine, Body], None]
 """Told of each notice that arrives, for the measures of gossip."""
-
-CHECKS = (2.0, 4.0, 6.0, 8.0)
-"""Seconds after a lost packet at which the keep-alive looks whether anything passes; then it gives up."""
 
 
 class Network:
@@ -55,16 +53,15 @@ class Network:
     ) -> None:
         self._engine = engine
         self._config = config
-        self._rules = tuple((rule, rule.name.startswith("reorder")) for rule in rules)
         self._post = post
         self._trace = trace
-        self._rng = rng
         self._wire = wire
         self._heard = heard
         self._handles = count(1)
         self._deadlines: dict[float, deque[tuple[float, Machine, int, int]]] = {}
         self.links = Links(engine, config, post)
-        self.dialler = Dialler(engine, config, topology, self.links, at, self._passes, rng)
+        self.weather = Weather(engine, self.links, rules, rng)
+        self.dialler = Dialler(engine, config, topology, self.links, at, self.weather.passes, rng)
         self.kinds: dict[str, list[int]] = {}
         self.dropped = 0
 
@@ -225,11 +222,11 @@ class Network:
         target.down_free = taken
         arrives = sent + link.delay + (taken - now)
         copies, reorders = 1, False
-        if self._rules:
-            copies, extra, reorders = self._judge(source, target, kind, size)
+        if self.weather.rules:
+            copies, extra, reorders = self.weather.judge(source, target, kind, size)
             arrives += extra
             if not copies:
-                self._doubt(link)
+                self.weather.doubt(link)
                 return
         if not reorders:
             if target is link.a:
@@ -342,55 +339,6 @@ class Network:
             line.popleft()
         if line:
             self._engine.at(line[0][0], self._expire, timeout)
-
-    # --- rules ---------------------------------------------------------------------------------------------
-
-    def _judge(self, source: Machine, target: Machine, kind: str, size: int) -> tuple[int, float, bool]:
-        parcel = Parcel(source.index, target.index, kind, size, self._engine.now)
-        copies, delay, reorders = 1, 0.0, False
-        for rule, may_reorder in self._rules:
-            verdict = rule.judge(parcel, self._rng)
-            copies *= verdict.copies
-            delay += verdict.delay
-            if may_reorder and verdict.delay:
-                reorders = True
-        return copies, delay, reorders
-
-    def _passes(self, one: Machine, other: Machine) -> float | None:
-        """Whether packets pass both ways: the seconds that rules add, or None."""
-        if not self._rules:
-            return 0.0
-        there, delay, _ = self._judge(one, other, "Hello", HANDSHAKE // 2)
-        back, more, _ = self._judge(other, one, "Hello", HANDSHAKE // 2)
-        return delay + more if there and back else None
-
-    def _doubt(self, link: Link) -> None:
-        """Something was lost on the way: see whether anything still passes, as the keep-alive does."""
-        if not link.doubt:
-            link.doubt = True
-            self._engine.after(CHECKS[0], self._ping, link, 0)
-
-    def _ping(self, link: Link, check: int) -> None:
-        if link.a.links.get(link.b.id) is not link and link.b.links.get(link.a.id) is not link:
-            return
-        there = self._judge(link.a, link.b, "Ping", PING)[0]
-        back = self._judge(link.b, link.a, "Ping", PING)[0]
-        if there and back:
-            link.doubt = False
-        elif check + 1 < len(CHECKS):
-            self._engine.after(CHECKS[check + 1] - CHECKS[check], self._ping, link, check + 1)
-        else:
-            self.links.lose(link, link.a, "no answer", False)
-            self.links.lose(link, link.b, "no answer", False)
-
-    def sweep(self, machines: Sequence[Machine]) -> None:
-        """Ping over every connection, as all peers do all the time. Only rules can make a ping fail."""
-        for machine in machines:
-            for link in machine.links.values():
-                if link.a is machine and not link.doubt:
-                    there = self._judge(link.a, link.b, "Ping", PING)[0]
-                    if not (there and self._judge(link.b, link.a, "Ping", PING)[0]):
-                        self._doubt(link)
 
     # --- encoding ------------------------------------------------------------------------------------------
 

@@ -54,6 +54,8 @@ class Workload:
         self._spread(wanted.lookups, begin, span - tail, self._look)
         self._spread(wanted.puts, begin, span / 2, self._put)
         self._spread(wanted.broadcasts, begin, span - min(ECHO, span / 2), self._cast)
+        if wanted.puts:
+            self._world.prepare = allow_values
         if wanted.broadcasts:
             self._world.heard = self._heard
 

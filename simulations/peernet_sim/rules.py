@@ -1,0 +1,73 @@
+"""What the rules of a scenario do to messages, and how the keep-alive of peers takes notice."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from peernet_sim.engine import Engine
+from peernet_sim.links import Link, Links
+from peernet_sim.machine import Machine
+from peernet_sim.model import Parcel, Rule
+from peernet_sim.sizes import HANDSHAKE, PING
+
+CHECKS = (2.0, 4.0, 6.0, 8.0)
+"""Seconds after a lost packet at which the keep-alive looks whether anything passes; then it gives up."""
+
+
+class Weather:
+    """Applies the rules. rng: what they draw from."""
+
+    def __init__(self, engine: Engine, links: Links, rules: Sequence[Rule], rng: random.Random) -> None:
+        self._engine = engine
+        self._links = links
+        self._rng = rng
+        self.rules = tuple((rule, rule.name.startswith("reorder")) for rule in rules)
+
+    def judge(self, source: Machine, target: Machine, kind: str, size: int) -> tuple[int, float, bool]:
+        """Return how many copies of a message arrive, how much later, and whether it may overtake others."""
+        parcel = Parcel(source.index, target.index, kind, size, self._engine.now)
+        copies, delay, reorders = 1, 0.0, False
+        for rule, may_reorder in self.rules:
+            verdict = rule.judge(parcel, self._rng)
+            copies *= verdict.copies
+            delay += verdict.delay
+            if may_reorder and verdict.delay:
+                reorders = True
+        return copies, delay, reorders
+
+    def passes(self, one: Machine, other: Machine) -> float | None:
+        """Whether packets pass both ways between two peers now: the seconds that rules add, or None."""
+        if not self.rules:
+            return 0.0
+        there, delay, _ = self.judge(one, other, "Hello", HANDSHAKE // 2)
+        back, more, _ = self.judge(other, one, "Hello", HANDSHAKE // 2)
+        return delay + more if there and back else None
+
+    def doubt(self, link: Link) -> None:
+        """Something was lost on the way: see whether anything still passes, as the keep-alive does."""
+        if not link.doubt:
+            link.doubt = True
+            self._engine.after(CHECKS[0], self._ping, link, 0)
+
+    def sweep(self, machines: Sequence[Machine]) -> None:
+        """Ping over every connection, as all peers do all the time. Only rules can make a ping fail."""
+        for machine in machines:
+            for link in machine.links.values():
+                if link.a is machine and not link.doubt and not self._echoes(link):
+                    self.doubt(link)
+
+    def _echoes(self, link: Link) -> bool:
+        there = self.judge(link.a, link.b, "Ping", PING)[0]
+        return bool(there and self.judge(link.b, link.a, "Ping", PING)[0])
+
+    def _ping(self, link: Link, check: int) -> None:
+        if link.a.links.get(link.b.id) is not link and link.b.links.get(link.a.id) is not link:
+            return
+        if self._echoes(link):
+            link.doubt = False
+        elif check + 1 < len(CHECKS):
+            self._engine.after(CHECKS[check + 1] - CHECKS[check], self._ping, link, check + 1)
+        else:
+            self._links.lose(link, link.a, "no answer", False)
+            self._links.lose(link, link.b, "no answer", False)

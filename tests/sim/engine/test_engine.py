@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from peernet_sim.engine import Engine
+from peernet_sim.violations import Broken
+
+
+def test_acts_run_in_order_of_time_and_then_of_asking() -> None:
+    engine = Engine()
+    seen: list[tuple[str, float]] = []
+
+    def see(name: str) -> None:
+        seen.append((name, engine.now))
+
+    engine.at(2.0, see, "late")
+    engine.at(1.0, see, "first")
+    engine.at(1.0, see, "second")
+    engine.run(3.0)
+
+    assert seen == [("first", 1.0), ("second", 1.0), ("late", 2.0)]
+    assert engine.now == 3.0
+
+
+def test_what_is_set_for_later_waits_for_the_next_run() -> None:
+    engine = Engine()
+    seen: list[float] = []
+    engine.after(5.0, lambda: seen.append(engine.now))
+
+    engine.run(4.0)
+    assert seen == [] and engine.now == 4.0
+    engine.run(6.0)
+    assert seen == [5.0]
+
+
+def test_an_act_may_ask_for_more_at_the_same_time() -> None:
+    engine = Engine()
+    seen: list[int] = []
+    engine.at(1.0, lambda: engine.after(0.0, seen.append, 2))
+    engine.at(1.0, seen.append, 1)
+    engine.run(1.0)
+    assert seen == [1, 2]
+
+
+def test_the_past_is_refused() -> None:
+    engine = Engine()
+    engine.at(2.0, lambda: engine.at(1.0, lambda: None))
+    with pytest.raises(Broken, match="virtual time"):
+        engine.run(3.0)
+
+
+def test_stop_ends_the_run_where_it_is() -> None:
+    engine = Engine()
+    engine.at(1.0, engine.stop)
+    engine.at(2.0, lambda: pytest.fail("it went on"))
+    engine.run(3.0)
+    assert engine.now == 1.0

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peernet.project import collect
+from peernet_sim.model import Faults, Happening, JobPlan, Plan, RunOptions
+from peernet_sim.scale import run_scale
+
+
+class Liar:
+    """Reports results of its own."""
+
+    name = "liar"
+
+    def outgoing(self, index: int, effect: Any, world: Any) -> list[Any]:
+        return [effect]
+
+    def incoming(self, index: int, event: Any, world: Any) -> list[Any]:
+        return [event]
+
+    def compute(self, index: int, values: list[Any], world: Any) -> list[Any] | None:
+        return [value + 1 + index for value in values]
+
+
+class Lazy(Liar):
+    """Takes slices and returns nothing."""
+
+    name = "lazy"
+
+    def compute(self, index: int, values: list[Any], world: Any) -> list[Any] | None:
+        return None
+
+
+def job_of(plan: Plan, **options: Any) -> dict[str, Any]:
+    report = run_scale(plan, RunOptions(**options))
+    assert report.violations == []
+    found: dict[str, Any] = report.metrics["jobs"][0]
+    return found
+
+
+def test_a_job_is_done_right(make_plan: Callable[..., Plan]) -> None:
+    job = job_of(make_plan())
+    assert (job["state"], job["slices"], job["accepted"], job["wrong"]) == ("done", 12, 12, 0)
+    assert job["disagreements"] == 0 and job["outvoted"] == {}
+    assert 0 < job["seconds"] < 15
+
+
+def test_liars_are_outvoted_and_named(make_plan: Callable[..., Plan], job_plan: JobPlan) -> None:
+    faults = Faults(behaviours={3: Liar(), 6: Liar()})
+    plan = make_plan(count=12, seconds=60.0, faults=faults, jobs=(replace(job_plan, calls=400),))
+    job = job_of(plan)
+    assert job["state"] == "done" and job["wrong"] == 0
+    assert job["disagreements"] > 0
+    assert job["outvoted"] and set(job["outvoted"]) <= {"3", "6"}
+
+
+def test_wrong_results_that_are_accepted_are_counted(make_plan: Callable[..., Plan], job_plan: JobPlan) -> None:
+    faults = Faults(behaviours={index: Liar() for index in range(1, 8)})
+    plan = make_plan(faults=faults, jobs=(replace(job_plan, replicas=1, quorum=1),), seconds=40.0)
+    assert job_of(plan)["wrong"] > 0
+
+
+def test_lazy_peers_cost_time_only(make_plan: Callable[..., Plan]) -> None:
+    job = job_of(make_plan(faults=Faults(behaviours={3: Lazy()}), seconds=120.0))
+    assert job["state"] == "done" and job["wrong"] == 0
+
+
+def happening(when: float, act: Callable[[Any], None]) -> Happening:
+    return Happening(when, "test", act)
+
+
+def test_a_job_outlives_its_submitter(make_plan: Callable[..., Plan]) -> None:
+    faults = Faults(
+        happenings=[happening(9.0, lambda world: world.crash(0)), happening(12.0, lambda world: world.restart(0))]
+    )
+    for wire in (False, True):
+        job = job_of(make_plan(faults=faults, seconds=60.0), wire=wire)
+        assert (job["state"], job["accepted"], job["wrong"]) == ("done", 12, 0)
+
+
+def test_a_full_disk_holds_everything_back_until_there_is_room(make_plan: Callable[..., Plan]) -> None:
+    fill = happening(8.9, lambda world: world.fill_disk(0, True))
+    empty = happening(20.0, lambda world: world.fill_disk(0, False))
+    stuck = job_of(make_plan(faults=Faults(happenings=[fill]), seconds=30.0))
+    assert stuck["state"] == "running"
+    job = job_of(make_plan(faults=Faults(happenings=[fill, empty]), seconds=60.0))
+    assert job["state"] == "done" and job["seconds"] > 11.0
+
+
+def test_slow_peers_and_skewed_clocks(make_plan: Callable[..., Plan]) -> None:
+    def act(world: Any) -> None:
+        for index in range(8):
+            world.slow(index, 5.0)
+        world.skew(3, 30.0)
+
+    slow = job_of(make_plan(faults=Faults(happenings=[happening(1.0, act)]), seconds=60.0))
+    assert slow["state"] == "done"
+    assert slow["seconds"] > job_of(make_plan(seconds=60.0))["seconds"]
+
+
+PROJECT = """
+    import peernet
+
+    @peernet.parallel(over=range(40), slice_size=4, reduce=lambda a, b: a + b)
+    def square(n):
+        if n == {bad}:
+            raise ValueError("no such square")
+        return n * n
+"""
+
+
+@pytest.mark.parametrize(("bad", "state"), [(-1, "done"), (13, "failed")])
+def test_a_real_project_runs_in_virtual_time(
+    bad: int, state: str, tmp_path: Path, make_plan: Callable[..., Plan], job_plan: JobPlan
+) -> None:
+    file = tmp_path / "squares.py"
+    file.write_text(textwrap.dedent(PROJECT).format(bad=bad))
+    bundle = collect(file, None, ()).encode()
+    job = job_of(make_plan(jobs=(replace(job_plan, calls=0, slice_size=0, project=bundle),), seconds=40.0))
+    assert job["state"] == state
+    assert job["wrong"] == 0
+    if state == "done":
+        assert job["slices"] == job["accepted"] == 10
+    else:
+        assert "no such square" in job["reason"]
+
+
+def test_values_put_into_the_dht_are_found_again(make_plan: Callable[..., Plan]) -> None:
+    report = run_scale(make_plan(puts=6, jobs=(), seconds=60.0), RunOptions())
+    values = report.metrics["values"]
+    assert values["puts"] == values["stored"] == values["gets"] == 6
+    assert values["success"] == 1.0 and values["lost"] == 0
+
+
+def test_a_peer_restarted_as_new_has_another_key(make_plan: Callable[..., Plan]) -> None:
+    seen = []
+
+    def act(world: Any) -> None:
+        seen.append(world.peer_id(4))
+        world.crash(4)
+        world.restart(4, with_state=False)
+        seen.append(world.peer_id(4))
+
+    report = run_scale(make_plan(faults=Faults(happenings=[happening(7.0, act)])), RunOptions())
+    assert report.violations == []
+    assert len(set(seen)) == 2
