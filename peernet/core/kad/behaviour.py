@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from peernet.core.context import Context, Timer
 from peernet.core.events import Failure
 from peernet.core.kad.contact import Contact, place
-from peernet.core.kad.finder import Finder
-from peernet.core.kad.lookup import Lookup
+from peernet.core.kad.fetching import Fetching
+from peernet.core.kad.finder import Course, Finder
 from peernet.core.kad.membership import Membership
 from peernet.core.kad.publisher import Publisher
 from peernet.core.kad.records import DOMAINS, Domain, RecordStore
 from peernet.core.kad.roster import Roster
 from peernet.core.records import ContactRecord
-from peernet.errors import EnvelopeError
 from peernet.identity.envelope import Opened
 from peernet.types import DhtKey, PeerId
 from peernet.wire.base import Message
@@ -48,7 +47,7 @@ class Kad:
         self._finder = Finder(ctx, self._roster)
         self.table = self._roster.table
         self.store = RecordStore(place(ctx.me)[0], self._config, ctx.verify, ctx.random, domains)
-        self._publisher = Publisher(ctx, self._finder, self.store)
+        self._publisher = Publisher(ctx, self._roster, self._finder, self.store)
         self._membership = Membership(ctx, self._roster, self._finder, self._publisher.renew_all)
         self._advert = b""
         self._advert_put = float("-inf")
@@ -97,7 +96,7 @@ class Kad:
     def find_peer(self, peer: PeerId, then: Callable[[Contact | None], None]) -> None:
         """Find where a peer may be dialled. `then` gets a contact that has just answered, or None."""
 
-        def found(lookup: Lookup) -> None:
+        def found(lookup: Course) -> None:
             then(next((contact for contact in lookup.nearest() if contact.peer == peer), None))
 
         hint = Contact(
@@ -108,29 +107,9 @@ class Kad:
 
     def get(self, key: DhtKey, domain: str, then: Callable[[list[Opened]], None]) -> None:
         """Fetch the record under a key (`records.record_key`). `then` gets the one of the highest sequence whose
-        signature, key and times hold, or nothing. All k nearest are asked, so one liar can't hide the newest."""
-        best: list[Opened] = []
-
-        def consider(data: bytes, holder: PeerId) -> None:
-            if best and best[0].raw == data:
-                return
-            try:
-                opened = self.store.open(data, key, self._ctx.now, domain)
-            except EnvelopeError as error:
-                self._ctx.refuse(f"record: {error.reason}", holder, str(error))
-                return
-            if not best or opened.sequence > best[0].sequence:
-                best[:] = [opened]
-
-        def heard(holder: PeerId, values: Values) -> None:
-            for data in values.records:
-                consider(data, holder)
-
-        held = self.store.get(key, self._ctx.now)
-        if held is not None:
-            consider(held.opened.raw, self._ctx.me)
-        if not self._finder.find(key, lambda lookup: then(best), heard=heard):
-            then(best)
+        signature, key and times hold, or nothing. Disjoint paths ask until a quorum agrees or all k nearest were
+        asked, so few liars can neither hide the record nor the newest of several; then others are tried once."""
+        Fetching(self._ctx, self._finder, self.store, key, domain, then).start()
 
     def put(
         self,

@@ -37,7 +37,7 @@ def number(key: DhtKey) -> int:
 
 @lru_cache(maxsize=16_384)
 def introduction(peer: PeerId, addresses: tuple[str, ...]) -> WireContact:
-    """A contact as others are told of it. One for all tables of a process that hold it: a simulator has thousands."""
+    """A contact as others are told of it: one for all the tables of a process, as a simulator has thousands."""
     return WireContact(peer, addresses)
 
 

@@ -6,29 +6,34 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Literal
 
 from peernet.core.context import Context, Timer
 from peernet.core.events import Done, Failure, Outcome
 from peernet.core.kad.contact import Contact
 from peernet.core.kad.lookup import Candidate, Lookup
 from peernet.core.kad.pace import Pace
+from peernet.core.kad.paths import Paths
 from peernet.core.kad.roster import Roster
 from peernet.types import DhtKey, PeerId
 from peernet.wire.kad import FindNode, FindValue, Nodes, Values
 
-Found = Callable[[Lookup], None]
-Heard = Callable[[PeerId, Values], None]
+Course = Lookup | Paths
+Found = Callable[[Course], None]
+Heard = Callable[[PeerId, Values], bool]
+Way = Literal["one", "disjoint", "scattered"]
 
 
 @dataclass(slots=True)
 class Search:
-    """A lookup that is wanted. heard: gets each answer that may hold records, for a search of values."""
+    """A lookup that is wanted. heard: gets each answer that may hold records, for a search of values; True ends
+    it. way: one path from the nearest contacts, or disjoint paths from the nearest or from random ones."""
 
     target: DhtKey
     seeds: tuple[Contact, ...]
     then: Found
     heard: Heard | None
-    lookup: Lookup | None = None
+    way: Way
     timer: Timer | None = field(default=None)
 
 
@@ -44,17 +49,24 @@ class Finder:
         self._queue: deque[Search] = deque()
 
     def find(
-        self, target: DhtKey, then: Found, *, heard: Heard | None = None, seeds: Iterable[Contact] = ()
+        self,
+        target: DhtKey,
+        then: Found,
+        *,
+        heard: Heard | None = None,
+        seeds: Iterable[Contact] = (),
+        way: Way = "one",
     ) -> bool:
         """Look for the peers nearest to `target`; `then` gets the finished lookup, never before this returns.
 
-        heard: ask for the records under `target` as well, and hand over each answer. seeds: contacts to start
-        from besides the table's. Returns False, and does nothing, when too many lookups wait already.
+        heard: ask for the records under `target` as well, and hand over each answer, until it returns True. seeds:
+        contacts to start from besides the table's. way: "disjoint" for what matters, "scattered" to try again.
+        Returns False, and does nothing, when too many lookups wait already.
         """
         if len(self._queue) >= self._config.lookups_queued:
             self._ctx.counters["kad: lookups refused"] = self._ctx.counters.get("kad: lookups refused", 0) + 1
             return False
-        self._queue.append(Search(target, tuple(seeds), then, heard))
+        self._queue.append(Search(target, tuple(seeds), then, heard, way))
         # A lookup without contacts ends at once; by a timer, the caller is never called back from within its call.
         self._ctx.after(0.0, self._start)
         return True
@@ -62,19 +74,25 @@ class Finder:
     def _start(self) -> None:
         while self._queue and self._running < self._config.lookups:
             search = self._queue.popleft()
-            seeds = (*self._roster.table.nearest(search.target, self._config.k), *search.seeds)
-            search.lookup = Lookup(
+            make = Lookup if search.way == "one" else Paths
+            lookup = make(
                 search.target,
-                seeds,
+                (*self._starts(search), *search.seeds),
                 me=self._ctx.me,
                 config=self._config,
                 pace=self._pace,
                 links=self._ctx.links,
             )
             self._running += 1
-            self._step(search, search.lookup)
+            self._step(search, lookup)
 
-    def _step(self, search: Search, lookup: Lookup) -> None:
+    def _starts(self, search: Search) -> list[Contact]:
+        if search.way != "scattered":
+            return self._roster.table.nearest(search.target, self._config.k)
+        contacts = self._roster.table.contacts()
+        return self._ctx.random.sample(contacts, min(len(contacts), self._config.k))
+
+    def _step(self, search: Search, lookup: Course) -> None:
         """Ask whom the lookup wants asked, until it waits or is done."""
         while True:
             candidates = lookup.advance(self._ctx.now.mono)
@@ -95,11 +113,11 @@ class Finder:
         if deadline != float("inf"):
             search.timer = self._ctx.at(deadline, partial(self._wake, search, lookup))
 
-    def _wake(self, search: Search, lookup: Lookup) -> None:
+    def _wake(self, search: Search, lookup: Course) -> None:
         search.timer = None
         self._step(search, lookup)
 
-    def _finish(self, search: Search, lookup: Lookup) -> None:
+    def _finish(self, search: Search, lookup: Course) -> None:
         if search.timer is not None:
             search.timer.cancel()
             search.timer = None
@@ -108,7 +126,7 @@ class Finder:
         search.then(lookup)
         self._start()
 
-    def _ask(self, search: Search, lookup: Lookup, candidate: Candidate) -> bool:
+    def _ask(self, search: Search, lookup: Course, candidate: Candidate) -> bool:
         """Call a candidate. Returns False if there is no way to reach it."""
         peer = candidate.peer
         if peer not in self._ctx.links and not self._roster.heard_of(peer, candidate.addresses):
@@ -122,7 +140,7 @@ class Finder:
         )
         return True
 
-    def _heard(self, search: Search, lookup: Lookup, candidate: Candidate, outcome: Outcome) -> None:
+    def _heard(self, search: Search, lookup: Course, candidate: Candidate, outcome: Outcome) -> None:
         peer = candidate.peer
         wanted = Nodes if search.heard is None else Values
         if isinstance(outcome, Done) and isinstance(outcome.value, wanted):
@@ -130,8 +148,9 @@ class Finder:
             self._roster.saw(peer, self._ctx.book.get(peer))
             if not lookup.done:
                 lookup.answered(peer, answer.contacts, self._ctx.now.mono)
-                if search.heard is not None and isinstance(answer, Values):
-                    search.heard(peer, answer)
+                if search.heard is not None and isinstance(answer, Values) and search.heard(peer, answer):
+                    lookup.done = True
+                    self._finish(search, lookup)
         else:
             self._roster.failed(peer, self._failure(peer, outcome, wanted.__name__))
             lookup.failed(peer)

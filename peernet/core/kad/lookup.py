@@ -12,7 +12,7 @@ After section 2.3 of the paper, with bounds against liars and dead contacts. The
 
 A slow one is not waited for, and its answer still counts if it comes before the end. The lookup ends when the k
 nearest candidates, the slow and gone left out, are proven, or when no more may be asked. A lookup follows one
-path; several that share `claimed` never ask the same peer, so that their paths are disjoint.
+path; several that share `claimed` never ask the same peer, so that their paths are disjoint (`paths`).
 """
 
 from __future__ import annotations
@@ -117,12 +117,20 @@ class Lookup:
         config: KadConfig,
         pace: Pace,
         links: Container[PeerId] = (),
-        claimed: dict[PeerId, None] | None = None,
+        claimed: dict[PeerId, Candidate] | None = None,
+        alpha: int | None = None,
+        calls: int | None = None,
     ) -> None:
         """Begin at `seeds`. me: never asked. links: peers who can be asked without a dial, kept up to date by
-        the caller. claimed: peers taken by lookups that must stay disjoint from this one."""
+        the caller. claimed: peers asked by lookups that must stay disjoint from this one, and by this one; they
+        count as settled unless they are slow or gone. alpha, calls: calls at once and in all, else as configured.
+        """
         self.target = target
         self.done = False
+        self.settled = False
+        """Nobody is to be asked or waited for, but perhaps slow ones while nobody has answered."""
+        self.answers = 0
+        """Peers that answered."""
         self.calls = 0
         """Peers asked."""
         self.hops = 0
@@ -130,11 +138,11 @@ class Lookup:
         self._config = config
         self._pace = pace
         self._links = links
-        self._claimed: dict[PeerId, None] = {} if claimed is None else claimed
-        self._alpha = config.alpha
+        self._claimed: dict[PeerId, Candidate] = {} if claimed is None else claimed
+        self._alpha = config.alpha if alpha is None else alpha
+        self._calls = config.lookup_calls if calls is None else calls
         self._asked: dict[PeerId, Candidate] = {}
         self._waiting: dict[PeerId, Candidate] = {}
-        self._answers = 0
         self._shortlist = Shortlist(target, config.shortlist)
         self._heard = {me}
         self._hear(seeds, 0)
@@ -146,11 +154,17 @@ class Lookup:
         live = 0
         unsettled = False
         room = self._alpha - len(self._waiting)
-        budget = self._config.lookup_calls - self.calls
+        budget = self._calls - self.calls
         for _, candidate in self._shortlist.heap:
             state = candidate.state
             if state == "heard":
-                if budget <= 0 or candidate.peer in self._claimed:
+                other = self._claimed.get(candidate.peer)
+                if other is not None:
+                    live += other.state in ("waiting", "proven")
+                    if live == self._config.k:
+                        break
+                    continue
+                if budget <= 0:
                     continue
                 unsettled = True
                 if room > 0:
@@ -167,8 +181,9 @@ class Lookup:
             live += 1
             if live == self._config.k:
                 break
+        self.settled = not unsettled
         # While nobody has answered, the slow ones are all there is to wait for.
-        self.done = not unsettled and (self._answers > 0 or not self._slow())
+        self.done = not unsettled and (self.answers > 0 or not self._slow())
         return chosen
 
     def deadline(self) -> float:
@@ -185,7 +200,7 @@ class Lookup:
             self._pace.measured(now - candidate.since)
         candidate.state = "proven"
         candidate.last_seen = now
-        self._answers += 1
+        self.answers += 1
         self.hops = max(self.hops, candidate.hop)
         if candidate.hop < self._config.lookup_hops:
             self._hear(contacts[: self._config.k], candidate.hop + 1)
@@ -211,8 +226,15 @@ class Lookup:
 
     def nearest(self) -> list[Contact]:
         """The peers that answered, nearest first, at most k."""
-        proven = [candidate for _, candidate in self._shortlist.heap if candidate.state == "proven"]
-        return list(proven[: self._config.k])
+        return [candidate for _, candidate in self.proven()[: self._config.k]]
+
+    def proven(self) -> list[tuple[int, Candidate]]:
+        """The peers that answered, with their distances, nearest first."""
+        return [entry for entry in self._shortlist.heap if entry[1].state == "proven"]
+
+    def known(self) -> list[PeerId]:
+        """The k nearest peers heard of, whether they have answered or not."""
+        return [candidate.peer for _, candidate in self._shortlist.heap[: self._config.k]]
 
     def _hear(self, contacts: Iterable[Contact | WireContact], hop: int) -> None:
         """Take in those that are new and near enough. The inner loop of a lookup: twenty names an answer."""
@@ -229,7 +251,7 @@ class Lookup:
         candidate.since = now
         candidate.until = now + self._pace.seconds * (1.0 if candidate.linked else self._config.dial_factor)
         self._waiting[candidate.peer] = self._asked[candidate.peer] = candidate
-        self._claimed[candidate.peer] = None
+        self._claimed[candidate.peer] = candidate
         self.calls += 1
 
     def _give_up_on_slow(self, now: float) -> None:

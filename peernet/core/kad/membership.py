@@ -9,8 +9,7 @@ from peernet.core.context import Context
 from peernet.core.effects import Dial
 from peernet.core.events import Done, Failure, Outcome
 from peernet.core.kad.contact import Contact, place
-from peernet.core.kad.finder import Finder
-from peernet.core.kad.lookup import Lookup
+from peernet.core.kad.finder import Course, Finder
 from peernet.core.kad.roster import Roster
 from peernet.core.records import ContactRecord
 from peernet.errors import AddressError
@@ -135,14 +134,14 @@ class Membership:
     def _enter(self, joining: Joining) -> None:
         """The first dial succeeded: make this peer known to its neighbourhood."""
 
-        def found(lookup: Lookup) -> None:
+        def found(lookup: Course) -> None:
             self._come_in()
             joining.then(None)
 
         if not self._finder.find(place(self._ctx.me)[0], found):
             joining.then(None)
 
-    def _rejoined(self, lookup: Lookup) -> None:
+    def _rejoined(self, lookup: Course) -> None:
         self._rejoining = False
         if lookup.nearest():
             self._come_in()
@@ -167,5 +166,5 @@ def _unasked(failure: Failure | None) -> None:
     """The end of a rejoin, which nobody has asked for: a failed one is tried again by a tick."""
 
 
-def _settled(lookup: Lookup) -> None:
+def _settled(lookup: Course) -> None:
     """A refresh: the roster has learned from its answers."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 from peernet.core.context import Context, Timer
 from peernet.core.events import Done, Outcome
-from peernet.core.kad.finder import Finder
-from peernet.core.kad.lookup import Lookup
+from peernet.core.kad.contact import Contact, number
+from peernet.core.kad.finder import Course, Finder
+from peernet.core.kad.paths import Paths
 from peernet.core.kad.records import RecordStore, record_key
+from peernet.core.kad.roster import Roster
 from peernet.types import DhtKey, PeerId
 from peernet.wire.kad import Store, Stored
 
@@ -20,29 +23,34 @@ RETRY_SHARE = 0.1
 
 @dataclass(slots=True)
 class Publication:
-    """A record of this peer that is kept alive. make: signs a fresh one, with a higher sequence each time."""
+    """A record of this peer that is kept alive. make: signs a fresh one, with a higher sequence each time.
+    holders: who took the last one, found at `found_at`; none if they are to be looked for."""
 
     key: DhtKey
     name: str
     make: Callable[[], bytes]
     timer: Timer | None = None
+    holders: tuple[PeerId, ...] = ()
+    found_at: float = 0.0
 
 
 @dataclass(slots=True)
 class Placing:
-    """One record on its way to its holders."""
+    """One record on its way to its holders. took: those that hold it; missed: any of them could not be reached."""
 
     open: int
-    held: int
-    then: Placed
+    then: Callable[[Placing], None]
+    took: list[PeerId] = field(default_factory=list)
+    missed: bool = False
 
 
 class Publisher:
     """Puts records where they belong, again and again."""
 
-    def __init__(self, ctx: Context, finder: Finder, store: RecordStore) -> None:
+    def __init__(self, ctx: Context, roster: Roster, finder: Finder, store: RecordStore) -> None:
         self._ctx = ctx
         self._config = ctx.config.kad
+        self._roster = roster
         self._finder = finder
         self._store = store
         self._own: dict[DhtKey, Publication] = {}
@@ -52,8 +60,11 @@ class Publisher:
         key = record_key(domain, self._ctx.me, name)
         if key not in self._own and len(self._own) >= self._config.own_records:
             raise ValueError(f"{len(self._own)} records are published already, as many as are allowed")
+        before = self._own.get(key)
         self._drop(key)
         publication = Publication(key, name, make_record)
+        if before is not None:
+            publication.holders, publication.found_at = before.holders, before.found_at
         self._own[key] = publication
         refused = self._publish(publication, then)
         if refused:
@@ -69,13 +80,19 @@ class Publisher:
     def renew_all(self) -> None:
         """Publish every own record again now: this peer has just come to a network."""
         for publication in list(self._own.values()):
+            publication.holders = ()
             self._renew(publication)
 
     def republish_due(self) -> None:
         """Store those records of others again whose time has come."""
         for held in self._store.due(self._ctx.now, self._config.republishes):
             if held.key not in self._own:
-                self._place(held.key, held.name, held.opened.raw, _ignore)
+                # One path: the other holders do the same, each from where it stands.
+                body = Store(held.key, held.name, held.opened.raw)
+                self._finder.find(held.key, partial(self._found_near, body))
+
+    def _found_near(self, body: Store, lookup: Course) -> None:
+        self._store_at([contact.peer for contact in lookup.nearest()], body, _settled)
 
     def _drop(self, key: DhtKey) -> None:
         publication = self._own.pop(key, None)
@@ -103,7 +120,7 @@ class Publisher:
             then(count)
 
         self._renew_after(publication, lifetime * self._config.renew_share)
-        self._place(publication.key, publication.name, record, placed)
+        self._place(publication, Store(publication.key, publication.name, record), placed)
         return ""
 
     def _renew_after(self, publication: Publication, seconds: float) -> None:
@@ -112,33 +129,84 @@ class Publisher:
         pause = seconds * self._ctx.random.uniform(0.75, 1.0)
         publication.timer = self._ctx.after(pause, lambda: self._renew(publication))
 
-    def _place(self, key: DhtKey, name: str, record: bytes, then: Placed) -> None:
-        """Store a record at the peers nearest to its key; `then` gets how many hold it."""
-        body = Store(key, name, record)
-        if not self._finder.find(key, lambda lookup: self._store_at(lookup, body, then)):
+    def _place(self, publication: Publication, body: Store, then: Placed) -> None:
+        """Store a record at the peers nearest to its key; `then` gets how many hold it.
+
+        Those who took the last one are stored at again without a search, until one of them fails or enough time
+        has passed that others may have come nearer.
+        """
+
+        def again(placing: Placing) -> None:
+            if placing.missed:
+                publication.holders = ()
+            if 2 * len(placing.took) < len(holders):
+                self._search(publication, body, then)
+            else:
+                then(len(placing.took))
+
+        holders = publication.holders
+        if holders and self._ctx.now.mono - publication.found_at < self._config.republish_seconds:
+            self._store_at(holders, body, again)
+        else:
+            self._search(publication, body, then)
+
+    def _search(self, publication: Publication, body: Store, then: Placed) -> None:
+        """Look for the holders on disjoint paths, once more from elsewhere if in doubt, and store there."""
+
+        def first(lookup: Course) -> None:
+            found = lookup.nearest()
+            again = partial(second, found)
+            if not self._doubtful(lookup, goal) or not self._finder.find(body.key, again, way="scattered"):
+                store(found)
+
+        def second(before: list[Contact], lookup: Course) -> None:
+            both = {contact.long_id ^ goal: contact for contact in (*before, *lookup.nearest())}
+            store([both[distance] for distance in sorted(both)][: self._config.k])
+
+        def store(found: list[Contact]) -> None:
+            self._store_at([contact.peer for contact in found], body, placed)
+
+        def placed(placing: Placing) -> None:
+            publication.holders = tuple(placing.took)
+            publication.found_at = self._ctx.now.mono
+            then(len(placing.took))
+
+        goal = number(body.key)
+        if not self._finder.find(body.key, first, way="disjoint"):
             then(0)
 
-    def _store_at(self, lookup: Lookup, body: Store, then: Placed) -> None:
-        holders = lookup.nearest()
-        placing = Placing(open=len(holders), held=0, then=then)
-        if not holders:
-            then(0)
-        for contact in holders:
-            self._call_store(contact.peer, body, placing)
+    def _doubtful(self, lookup: Course, goal: int) -> bool:
+        """Whether the paths disagree, or what they found lies much farther from its place than contacts do here:
+        colluders who lead all paths astray know their own kind only, and so are spread more thinly."""
+        if isinstance(lookup, Paths) and not lookup.agree():
+            return True
+        found = lookup.nearest()
+        reach = self._roster.table.reach()
+        near = [contact for contact in found if contact.long_id ^ goal <= self._config.sparse * reach]
+        return 2 * len(near) < len(found)
 
-    def _call_store(self, peer: PeerId, body: Store, placing: Placing) -> None:
-        self._ctx.call(peer, body, lambda outcome: self._stored(peer, placing, outcome), self._config.call_seconds)
+    def _store_at(self, peers: Sequence[PeerId], body: Store, then: Callable[[Placing], None]) -> None:
+        placing = Placing(open=len(peers), then=then)
+        if not peers:
+            then(placing)
+        for peer in peers:
+            self._ctx.call(peer, body, partial(self._stored, peer, placing), self._config.call_seconds)
 
     def _stored(self, peer: PeerId, placing: Placing, outcome: Outcome) -> None:
-        if isinstance(outcome, Done):
-            if isinstance(outcome.value, Stored):
-                placing.held += not outcome.value.refused
-            else:
-                self._ctx.refuse("kad: wrong answer", peer, f"{type(outcome.value).__name__} to a Store")
+        if not isinstance(outcome, Done):
+            placing.missed = True
+        elif not isinstance(outcome.value, Stored):
+            self._ctx.refuse("kad: wrong answer", peer, f"{type(outcome.value).__name__} to a Store")
+        elif not outcome.value.refused:
+            placing.took.append(peer)
         placing.open -= 1
         if placing.open == 0:
-            placing.then(placing.held)
+            placing.then(placing)
 
 
 def _ignore(count: int) -> None:
     """For a record that nobody waits for."""
+
+
+def _settled(placing: Placing) -> None:
+    """Stored again for another peer: nobody waits for it."""

@@ -127,7 +127,7 @@ class RecordStore:
             return "stale" if opened.sequence < before.opened.sequence else "two of one sequence"
         refused = self._make_room(key, opened, now)
         if not refused:
-            self._put(key, name, opened, now, before)
+            self._put(key, name, opened, now)
         return refused
 
     def drop(self, key: DhtKey) -> None:
@@ -194,8 +194,9 @@ class RecordStore:
             self.drop(farthest)
         return ""
 
-    def _put(self, key: DhtKey, name: str, opened: Opened, now: Now, before: Held | None) -> None:
-        republish_at = self._next_time(now) if before is None else before.republish_at
+    def _put(self, key: DhtKey, name: str, opened: Opened, now: Now) -> None:
+        # Its author has just stored a newer one at all who are nearest, so nobody need do that for a while.
+        republish_at = self._next_time(now)
         self.drop(key)
         until = now.mono + opened.expires - now.wall
         self._held[key] = Held(key, name, opened, until, republish_at)

@@ -45,7 +45,7 @@ class Roster:
         self._ctx = ctx
         self._config = ctx.config.kad
         self._probing: dict[PeerId, None] = {}
-        self._parted: dict[PeerId, None] = {}
+        self._parted: dict[PeerId, float] = {}
         self._saved: dict[PeerId, float] = {}
 
     def restore(self, records: Iterable[ContactRecord]) -> list[Contact]:
@@ -140,13 +140,19 @@ class Roster:
             self.table.suspect(peer)
             self.probe(peer)
         elif peer in self.table and peer not in self._parted:
-            self._parted[peer] = None
-            self._ctx.after(self._config.parted_seconds, lambda: self._look_after(peer))
+            self._parted[peer] = self._ctx.now.mono + self._config.parted_seconds
+            if len(self._parted) == 1:
+                self._ctx.at(self._parted[peer], self._look_after)
 
-    def _look_after(self, peer: PeerId) -> None:
-        del self._parted[peer]
-        if peer not in self._ctx.links:
-            self.probe(peer)
+    def _look_after(self) -> None:
+        """Probe those that left long enough ago. One timer for all, as all wait equally long."""
+        now = self._ctx.now.mono
+        for peer in [peer for peer, due in self._parted.items() if due <= now]:
+            del self._parted[peer]
+            if peer not in self._ctx.links:
+                self.probe(peer)
+        if self._parted:
+            self._ctx.at(next(iter(self._parted.values())), self._look_after)
 
     def probe(self, peer: PeerId) -> None:
         """Ask a contact whether it is still there, unless enough are being asked."""

@@ -198,9 +198,16 @@ class Table(RoutingTable):
             return False
         if bucket.has_in_range(self.node) or bucket.depth() % self.config.split_levels:
             return True
+        return newcomer.long_id ^ self.node.long_id < self.reach()
+
+    def reach(self) -> int:
+        """How far the k nearest contacts of this peer lie, or the whole space while it knows fewer. As ids are
+        hashes, the k nearest peers of any place lie about as far from it."""
         if self._reach is None:
-            self._reach = self.nearest(self.node.id, self.ksize)[-1].long_id ^ self.node.long_id
-        return newcomer.long_id ^ self.node.long_id < self._reach
+            nearest = self.nearest(self.node.id, self.ksize)
+            full = len(nearest) == self.ksize
+            self._reach = nearest[-1].long_id ^ self.node.long_id if full else (1 << ID_BITS) - 1
+        return self._reach
 
     def check(self) -> None:
         """Raise AssertionError unless the table is sound. For tests and simulations; O(contacts)."""

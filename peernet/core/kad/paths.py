@@ -1,0 +1,122 @@
+"""Several disjoint lookups of one place, run as one: the defence against peers that lead lookups astray.
+
+After Baumgart and Mies, "S/Kademlia: A Practicable Approach Towards Secure Key-Based Routing" (2007). Colluders
+answer with each other, so a path that asks only them at first never meets an honest peer. The paths begin at
+different contacts and never ask the same peer, so one honest path is enough: what it finds is nearer to the place
+than what the others were told. Unlike the paper, a path counts a peer that another path asks as settled, instead
+of looking for k of its own: the answers are joined in the end, and a search costs little more than k calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+from peernet.config.kad import KadConfig
+from peernet.core.kad.contact import Contact
+from peernet.core.kad.lookup import Candidate, Lookup
+from peernet.core.kad.pace import Pace
+from peernet.types import DhtKey, PeerId
+from peernet.wire.kad import WireContact
+
+
+class Paths:
+    """A search for the k live peers nearest to a place over up to `config.paths` disjoint paths.
+
+    It is run as a `Lookup` is.
+    """
+
+    __slots__ = ("_by_peer", "_config", "_dirty", "_paths", "done", "target")
+
+    def __init__(
+        self,
+        target: DhtKey,
+        seeds: Sequence[Contact],
+        *,
+        me: PeerId,
+        config: KadConfig,
+        pace: Pace,
+        links: Container[PeerId] = (),
+    ) -> None:
+        """Deal `seeds` out to the paths in turn, so that each begins at a near one."""
+        self.target = target
+        self.done = False
+        self._config = config
+        count = max(1, min(config.paths, len(seeds)))
+        claimed: dict[PeerId, Candidate] = {}
+        self._paths = [
+            Lookup(
+                target,
+                seeds[index::count],
+                me=me,
+                config=config,
+                pace=pace,
+                links=links,
+                claimed=claimed,
+                alpha=config.path_alpha,
+                calls=config.path_calls,
+            )
+            for index in range(count)
+        ]
+        self._by_peer: dict[PeerId, Lookup] = {}
+        self._dirty = dict.fromkeys(self._paths)
+
+    @property
+    def calls(self) -> int:
+        """Peers asked."""
+        return sum(path.calls for path in self._paths)
+
+    @property
+    def hops(self) -> int:
+        """Introductions on the longest path."""
+        return max(path.hops for path in self._paths)
+
+    def advance(self, now: float) -> list[Candidate]:
+        """As `Lookup.advance`, for the paths to which something has happened."""
+        chosen: list[Candidate] = []
+        for path in self._paths:
+            if path in self._dirty or path.deadline() <= now:
+                for candidate in path.advance(now):
+                    self._by_peer[candidate.peer] = path
+                    chosen.append(candidate)
+        self._dirty.clear()
+        # A path whose calls are all slow is waited for only while no other has an answer.
+        self.done = all(path.settled for path in self._paths) and (
+            any(path.answers for path in self._paths) or all(path.done for path in self._paths)
+        )
+        return chosen
+
+    def deadline(self) -> float:
+        """As `Lookup.deadline`."""
+        return min(path.deadline() for path in self._paths)
+
+    def answered(self, peer: PeerId, contacts: Sequence[WireContact], now: float) -> None:
+        """As `Lookup.answered`."""
+        path = self._by_peer.get(peer)
+        if path is not None:
+            path.answered(peer, contacts, now)
+            self._dirty[path] = None
+
+    def failed(self, peer: PeerId) -> None:
+        """As `Lookup.failed`. Paths that relied on this peer look further."""
+        path = self._by_peer.get(peer)
+        if path is not None:
+            path.failed(peer)
+            self._dirty = dict.fromkeys(self._paths)
+
+    def unreachable(self, candidate: Candidate) -> None:
+        """As `Lookup.unreachable`."""
+        self._by_peer.pop(candidate.peer).unreachable(candidate)
+        self._dirty = dict.fromkeys(self._paths)
+
+    def nearest(self) -> list[Contact]:
+        """The peers that answered on any path, nearest first, at most k."""
+        proven = [entry for path in self._paths for entry in path.proven()]
+        proven.sort(key=lambda entry: entry[0])
+        return [contact for _, contact in proven[: self._config.k]]
+
+    def agree(self) -> bool:
+        """Whether most paths that had answers know most of what was found. One led astray knows little of it."""
+        found = {contact.peer for contact in self.nearest()}
+        answered = [path for path in self._paths if path.answers]
+        agreeing = [path for path in answered if 2 * sum(peer in found for peer in path.known()) > len(found)]
+        return 2 * len(agreeing) > len(answered)
