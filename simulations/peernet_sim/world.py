@@ -201,7 +201,8 @@ class World:
         plan, peers = self.plan, self.plan.topology.peers
         for spec in peers:
             wish = plan.faults.minted.get(spec.index)
-            host, port = f"10.{spec.index >> 16 & 255}.{spec.index >> 8 & 255}.{spec.index & 255}", PORT
+            # Each in a /24 of its own: the owner keeps the replicas of a slice in different ones.
+            host, port = f"{10 + (spec.index >> 16)}.{spec.index >> 8 & 255}.{spec.index & 255}.1", PORT
             if wish is not None and wish.host:
                 host, port = wish.host, PORT + spec.index % 60_000
             key = self.keys.make(spec.index, 0)
