@@ -31,6 +31,9 @@ from peernet_sim.replay import (
 
 Tick = Callable[[float], None]
 
+CELL = 16
+"""Characters of a text in a comparison, such as a digest: differences show in as many."""
+
 
 def run(terminal: Terminal, recipe: Recipe, out: Path | None) -> None:
     """Run a scenario or a project's job, keep it if asked to, and tell what came of it.
@@ -236,4 +239,6 @@ def _cell(value: object) -> str:
         return "–"
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    if isinstance(value, str):
+        return value if len(value) <= CELL else f"{value[:CELL]}…"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

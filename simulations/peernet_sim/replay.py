@@ -10,7 +10,6 @@ import json
 import shlex
 import shutil
 import tomllib
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -133,17 +132,16 @@ def write_recipe(recipe: Recipe, plan: Plan, digest: str, folder: Path) -> None:
 
 
 def copy_scenario(source: Path, folder: Path) -> None:
-    """Copy a scenario into a folder, with the files that it names, such as a graph, where they lie below it.
+    """Copy a scenario into a folder, with the graph that it names, where that lies below it.
 
-    A file elsewhere stays where it is, and has to be there when the run is made again.
+    A graph elsewhere stays where it is, and has to be there when the run is made again.
     """
-    (folder / SCENARIO_FILE).write_bytes(source.read_bytes())
-    home = source.parent
-    for text in _texts(tomllib.loads(source.read_text(encoding="utf-8"))):
-        inside = not text.startswith(("/", "~")) and ".." not in Path(text).parts
-        if inside and text and (home / text).is_file() and text != SCENARIO_FILE:
-            (folder / text).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(home / text, folder / text)
+    text = source.read_text(encoding="utf-8")
+    (folder / SCENARIO_FILE).write_text(text, encoding="utf-8")
+    graph = tomllib.loads(text).get("topology", {}).get("file")
+    if graph is not None and not Path(graph).is_absolute() and ".." not in Path(graph).parts:
+        (folder / graph).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source.parent / graph, folder / graph)
 
 
 def read_recipe(folder: Path) -> Recorded:
@@ -185,11 +183,3 @@ def check_same(recorded: Recorded, digest: str) -> None:
         else "peernet's code, Python or a package has changed since, or something is not deterministic"
     )
     raise OtherTraceError(f"another trace: {digest} instead of {recorded.digest}; {cause}")
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _texts(item)

@@ -133,7 +133,7 @@ def peernet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Re
 @pytest.fixture
 def scenario_file(tmp_path: Path) -> Path:
     path = tmp_path / "small.toml"
-    path.write_text('name = "small"\n[topology]\ngraph = "graphs/ring.graphml"\n')
+    path.write_text('name = "small"\n[topology]\nkind = "graph"\nfile = "graphs/ring.graphml"\n')
     (tmp_path / "graphs").mkdir()
     (tmp_path / "graphs" / "ring.graphml").write_text("<graphml/>")
     return path
