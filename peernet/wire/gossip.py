@@ -44,9 +44,11 @@ Shufflings = Annotated[tuple[WireContact, ...], Meta(max_length=MAX_SHUFFLED)]
 
 
 class Befriend(Message, frozen=True, array_like=True, gc=False, tag=30):
-    """Request: let us be neighbours. urgent: the sender has no neighbour at all. Answer: `Befriended`."""
+    """Request: let us be neighbours. urgent: the sender has no neighbour at all. grow: it has no link of the tree,
+    so this is to be one; else rumours are only named over it, until one is missed. Answer: `Befriended`."""
 
     urgent: bool = False
+    grow: bool = True
 
 
 class Befriended(Message, frozen=True, array_like=True, gc=False, tag=31):

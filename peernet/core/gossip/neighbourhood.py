@@ -93,12 +93,15 @@ class Neighbourhood:
     def on_befriend(self, peer: PeerId, body: Befriend) -> Body:
         """Take in a peer that asks, while there is room."""
         accepted = peer in self.active or (peer in self._ctx.links and not self._is_banned(peer))
-        if accepted and peer not in self.active:
+        member = self.active.get(peer)
+        if member is not None:
+            member.eager = member.eager or body.grow
+        elif accepted:
             if len(self.active) >= self._config.limit and body.urgent:
                 self._make_room()
             accepted = len(self.active) < self._config.limit
             if accepted:
-                self._add(peer, Neighbour(chosen=False, by_chance=False))
+                self._add(peer, Neighbour(chosen=False, by_chance=False, eager=body.grow))
         others = [
             WireContact(other, self._ctx.book.get(other)[:OWN_ADDRESSES])
             for other in self.active
@@ -180,23 +183,34 @@ class Neighbourhood:
     def _tend(self) -> None:
         self._schedule()
         self.passive.shuffle_if_due()
-        if len(self.active) + len(self._asking) < self._wanted():
+        if self._missing_near() > 0 or self._missing_random() > 0:
             self._fill()
         elif self._ctx.now.mono - self._last_swap >= self._config.swap_seconds:
             self._swap()
 
+    def _missing_near(self) -> int:
+        return self._wanted() - len(self.active) - len(self._asking)
+
+    def _missing_random(self) -> int:
+        """How many of the random floor are missing, as far as there is room: those who chose this peer don't
+        count, as they may all be near."""
+        by_chance = sum(member.by_chance for member in self.active.values())
+        by_chance += sum(member.by_chance for member in self._asking.values())
+        room = self._config.limit - len(self.active) - len(self._asking)
+        return min(self._config.random - by_chance, room)
+
     def _fill(self) -> None:
         """Ask as many candidates as are missing: the random floor first, then the nearest."""
-        missing = self._wanted() - len(self.active) - len(self._asking)
-        if missing <= 0:
+        missing, by_chance = self._missing_near(), self._missing_random()
+        if missing <= 0 and by_chance <= 0:
             return
         candidates = self._candidates()
-        by_chance = sum(member.by_chance for member in self.active.values())
-        for _ in range(min(missing, max(0, self._config.random - by_chance), len(candidates))):
+        for _ in range(min(by_chance, len(candidates))):
             self._ask(candidates.pop(self._ctx.random.randrange(len(candidates))), by_chance=True)
             missing -= 1
-        for peer in sorted(candidates, key=self._distance)[:missing]:
-            self._ask(peer, by_chance=False)
+        if missing > 0:
+            for peer in sorted(candidates, key=self._distance)[:missing]:
+                self._ask(peer, by_chance=False)
 
     def _swap(self) -> None:
         """Ask one peer that is clearly nearer than the farthest chosen near neighbour, and let that one go."""
@@ -251,10 +265,11 @@ class Neighbourhood:
         return self._banned.get(peer, 0.0) > self._ctx.now.mono
 
     def _ask(self, peer: PeerId, *, by_chance: bool) -> None:
-        self._asking[peer] = Neighbour(chosen=True, by_chance=by_chance)
+        grow = not any(member.eager for member in self.active.values())
+        self._asking[peer] = Neighbour(chosen=True, by_chance=by_chance, eager=grow)
         self._ctx.call(
             peer,
-            Befriend(urgent=not self.active),
+            Befriend(urgent=not self.active, grow=grow),
             lambda outcome: self._answered(peer, outcome),
             self._config.befriend_timeout,
         )
@@ -281,6 +296,7 @@ class Neighbourhood:
         member = self.active.get(peer)
         if member is not None:
             member.chosen = member.chosen or neighbour.chosen
+            member.eager = member.eager or neighbour.eager
             return
         self.active[peer] = neighbour
         self.passive.discard(peer)
