@@ -10,6 +10,7 @@ import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from peernet.config import Config
 from peernet.core.adverts import Adverts
@@ -116,23 +117,6 @@ class NodeCore:
         self._handlers: dict[type[Message], Handler] = {KeyCloned: self._on_key_cloned}
         for behaviour in self._behaviours:
             self._handlers.update(behaviour.handlers)
-        self._routes: Mapping[type, Callable[..., None]] = {
-            Tick: lambda event: None,
-            PeerConnected: self._on_connected,
-            PeerLost: self._on_lost,
-            Received: self._on_received,
-            Requested: self._on_requested,
-            Began: lambda event: self.worker.on_began(event.id),
-            Done: ctx.settle,
-            Failed: ctx.settle,
-            Listening: self._on_listening,
-            MachineMeasured: self.adverts.machine,
-            JoinAsked: self._on_join,
-            SubmitAsked: lambda event: self.owner.submit(event.id, event.submission),
-            StopAsked: lambda event: self.owner.stop(event.id, event.job),
-            TrustAsked: self._on_trust,
-            LeaveAsked: self._on_leave,
-        }
 
     def start(self, restored: Restored, now: Now) -> list[Effect]:
         """Rebuild the state from the journal and begin. Call once, before the first event."""
@@ -149,7 +133,7 @@ class NodeCore:
         """Take in one event; return what is wanted now. Due timers run first."""
         self.context.now = now
         self.context.run_timers()
-        self._routes[type(event)](event)
+        _ROUTES[type(event)](self, event)
         return self._finish()
 
     def next_deadline(self) -> float:
@@ -267,6 +251,26 @@ def _shown_host(text: str) -> str:
         return Multiaddr(text, 0).host
     except AddressError:
         return "an unknown place"
+
+
+_ROUTES: Mapping[type, Callable[[NodeCore, Any], None]] = {
+    Tick: lambda core, event: None,
+    PeerConnected: NodeCore._on_connected,
+    PeerLost: NodeCore._on_lost,
+    Received: NodeCore._on_received,
+    Requested: NodeCore._on_requested,
+    Began: lambda core, event: core.worker.on_began(event.id),
+    Done: lambda core, event: core.context.settle(event),
+    Failed: lambda core, event: core.context.settle(event),
+    Listening: NodeCore._on_listening,
+    MachineMeasured: lambda core, event: core.adverts.machine(event),
+    JoinAsked: NodeCore._on_join,
+    SubmitAsked: lambda core, event: core.owner.submit(event.id, event.submission),
+    StopAsked: lambda core, event: core.owner.stop(event.id, event.job),
+    TrustAsked: NodeCore._on_trust,
+    LeaveAsked: NodeCore._on_leave,
+}
+"""Who takes which event. One table for all cores of a process."""
 
 
 def _outcome(answer: Body | str | None) -> Done | Failed:
