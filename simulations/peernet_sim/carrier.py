@@ -12,10 +12,6 @@ from peernet_sim.boxes import Boxes
 from peernet_sim.machine import Machine
 from peernet_sim.network import Network
 
-RETRY_SECONDS = 1.0
-"""How long the driver waits before it tries a refused commit again."""
-
-
 _NOTHING: tuple[type, ...] = (fx.Save, fx.Forget, fx.Note, fx.PinBlob, fx.UnpinBlobs)
 """Records are committed before; blobs are kept for the whole run; nobody reads notes."""
 

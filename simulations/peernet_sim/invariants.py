@@ -6,22 +6,21 @@ record that an owner commits (`saved`). They read what the cores hold and never 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import ClassVar
 
 from peernet.core.node import NodeCore
 from peernet.core.records import JobRecord, LeaseRecord, OutcomeRecord, Record
-from peernet.core.work.job import Job
 from peernet.core.work.leases import OUT
 from peernet.core.work.votes import Policy
 from peernet.types import JobId, PeerId
+from peernet_sim.bounds import BOUNDS, running_jobs
 from peernet_sim.machine import Machine
 from peernet_sim.violations import Broken
 from peernet_sim.world import World
 
 LOOKS = 250
-"""Peers looked at in one round at most; the next round goes on behind them. A look at 10,000 would take seconds."""
+"""Peers looked at in one round at most; the next round goes on behind them. To look at 10,000 takes seconds."""
 
 AROUND = 8
 """Rounds in which everybody is looked at once, in a run that is small enough."""
@@ -204,32 +203,6 @@ INVARIANTS: tuple[type[Invariant], ...] = (
     VirtualTime,
 )
 """All that are checked."""
-
-Size = Callable[[Machine, NodeCore], int]
-Bound = Callable[[NodeCore], int]
-
-BOUNDS: tuple[tuple[str, Size, Bound], ...] = (
-    ("connections", lambda m, c: len(m.links), lambda c: c.context.config.net.connections),
-    ("connections in its core", lambda m, c: len(c.context.links), lambda c: c.context.config.net.connections + 8),
-    ("held connections", lambda m, c: len(m.holds), lambda c: c.context.config.net.holds),
-    ("dials", lambda m, c: len(m.dials or ()), lambda c: c.context.config.net.dials),
-    ("records", lambda m, c: len(c.kad.store), lambda c: c.context.config.kad.records),
-    ("bytes of records", lambda m, c: c.kad.store.bytes, lambda c: c.context.config.kad.record_bytes),
-    ("neighbours", lambda m, c: len(c.gossip.neighbourhood.members()), lambda c: c.context.config.gossip.limit),
-    ("adverts", lambda m, c: len(c.adverts.known()), lambda c: c.context.config.work.advert_cache),
-    (
-        "contacts in its journal",
-        lambda m, c: len(m.journal.spaces.get("contact", ())),
-        lambda c: c.context.config.kad.saved_contacts,
-    ),
-    ("jobs", lambda m, c: sum(1 for _ in running_jobs(c)), lambda c: c.context.config.work.jobs),
-)
-"""What is counted at a peer, how, and its bound. A connection may end a moment before its core hears of it."""
-
-
-def running_jobs(core: NodeCore) -> Iterator[Job]:
-    """Go through the jobs that a core owns and that have not ended."""
-    return (job for job in core.owner._running.values() if not job.over)
 
 
 def indexes(world: World, peers: tuple[PeerId, ...]) -> tuple[int, ...]:

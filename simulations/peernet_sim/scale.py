@@ -89,7 +89,7 @@ class Run:
             except Broken as broken:
                 self._violated(broken.name, broken.text, broken.peers)
             except AssertionError as error:
-                index = self.world.at_work
+                index = self.world.driver.at_work
                 self._violated("the core's own checks", f"peer {index}: {error!r}", (index,))
             finally:
                 self.tasks.close()
@@ -125,7 +125,7 @@ class Run:
             "peak_rss_bytes": peak_rss(),
             "messages": total,
             "bytes": sum(size for _, size in kinds.values()),
-            "events": world.events,
+            "events": world.driver.events,
             "trace_digest": world.trace.digest(),
             "invariants": {
                 "checked": self.inspector.checked,

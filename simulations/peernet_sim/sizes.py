@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from peernet.wire.base import Message
-from peernet.wire.gossip import Rumour
-from peernet.wire.kad import FindNode, FindValue, Nodes, Store, Values
+from peernet.wire.gossip import Befriend, Befriended, Graft, IHave, Prune, Rumour, Shuffle, Shuffled
+from peernet.wire.kad import Alive, FindNode, FindValue, Nodes, Probe, Store, Stored, Values
 from peernet.wire.work import Grant, Pull, Return
 
 FRAME = 26
@@ -19,6 +19,7 @@ HANDSHAKE = 700
 PING = 32
 
 _CONTACT = 140
+_HAVE = 20
 _FIELD = 3
 
 
@@ -48,6 +49,16 @@ _SIZES: dict[type, Callable[[Any], int]] = {
     Nodes: lambda body: _FIELD + _contacts(body.contacts),
     Values: lambda body: 6 + _contacts(body.contacts) + sum(map(len, body.records)),
     Store: lambda body: 30 + len(body.record),
+    Stored: lambda body: _FIELD + len(body.refused),
+    Probe: lambda body: _FIELD,
+    Alive: lambda body: _FIELD,
+    Befriend: lambda body: _FIELD,
+    Befriended: lambda body: 4 + _contacts(body.others),
+    Shuffle: lambda body: 40 + _contacts(body.contacts),
+    Shuffled: lambda body: _FIELD + _contacts(body.contacts),
+    IHave: lambda body: _FIELD + _HAVE * len(body.items),
+    Graft: lambda body: _FIELD + _HAVE * len(body.ids),
+    Prune: lambda body: _FIELD,
     Rumour: lambda body: 8 + len(body.envelope),
     Pull: lambda body: 42 + len(body.advert),
     Return: lambda body: 40 + len(body.batch) + sum(map(len, body.inlines)),

@@ -40,8 +40,10 @@ FailedStatus = Literal["error", "timeout", "unencodable"]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A job's code, ready to run. bundle: the bytes that travel; plan: how long its slices take."""
+    """A job's code, ready to run. number: of the job in the plan; bundle: the bytes that travel; plan: how long
+    its slices take."""
 
+    number: int
     bundle: bytes
     plan: JobPlan
     name: str
@@ -56,8 +58,8 @@ class Task:
 
     @property
     def digest(self) -> Digest:
-        """The name of the bundle."""
-        return digest(self.bundle)
+        """The name of the bundle. It tells two jobs of one project apart: their slices may differ in cost."""
+        return digest(self.bundle + self.number.to_bytes(4, "big"))
 
     def cutter(self) -> Cutter:
         """Return a cutter at the beginning of the input."""
@@ -106,7 +108,7 @@ class Tasks:
             ProjectError: its bundle can't be read, or its code raised.
         """
         if plan.project is not None:
-            task = _load(plan, plan.project, self._stack)
+            task = _load(plan, plan.project, number, self._stack)
         else:
             task = _model(plan, number)
         self._tasks[task.digest] = task
@@ -164,6 +166,7 @@ def _compute(function: LoadedFunction, data: bytes) -> Computed:
 def _model(plan: JobPlan, number: int) -> Task:
     """The sum over a range: one value a slice, so that runs of many slices stay cheap."""
     return Task(
+        number=number,
         bundle=f"peernet_sim: job {number}".encode(),
         plan=plan,
         name=f"model {number}",
@@ -178,7 +181,7 @@ def _model(plan: JobPlan, number: int) -> Task:
     )
 
 
-def _load(plan: JobPlan, data: bytes, stack: ExitStack) -> Task:
+def _load(plan: JobPlan, data: bytes, number: int, stack: ExitStack) -> Task:
     bundle = Bundle.decode(data)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="peernet-sim-")))
     stack.enter_context(_restored_modules())
@@ -186,6 +189,7 @@ def _load(plan: JobPlan, data: bytes, stack: ExitStack) -> Task:
     project = load_project(bundle, folder)
     options = project.options
     return Task(
+        number=number,
         bundle=data,
         plan=plan,
         name=project.name,

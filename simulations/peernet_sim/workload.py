@@ -195,7 +195,9 @@ class Workload:
         )
         cast = Cast(world.now, machine.index)
         cast.audience = tuple(
-            other.index for other in world.machines if self._settled(other) and other is not machine
+            other.index
+            for other in world.machines
+            if self._settled(other) and other is not machine and other.backlog is None
         )
         self._casts[envelope] = cast, {one: world.machines[one].life for one in cast.audience}
         self._measures.casts.append(cast)
@@ -214,7 +216,10 @@ class Workload:
         if envelope not in self._casts:
             return
         cast, lives = self._casts.pop(envelope)
-        cast.audience = tuple(one for one, life in lives.items() if self._world.machines[one].life == life)
+        machines = self._world.machines
+        cast.audience = tuple(
+            one for one, life in lives.items() if machines[one].life == life and machines[one].backlog is None
+        )
         cast.settled = True
 
 

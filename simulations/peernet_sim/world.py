@@ -8,31 +8,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from peernet.config import Config
-from peernet.core.effects import Effect
-from peernet.core.events import Event, JoinAsked, Listening, MachineMeasured, Now, Tick
+from peernet.core.events import JoinAsked, Listening, MachineMeasured
 from peernet.core.node import Identity, NodeCore
 from peernet.core.records import Record
 from peernet.identity.multiaddr import Multiaddr
 from peernet.types import Digest, Instance, PeerId
 from peernet_sim.boxes import Boxes
-from peernet_sim.carrier import RETRY_SECONDS, Carrier, Watcher
+from peernet_sim.carrier import Carrier, Watcher
 from peernet_sim.crypto import Keys, Secrets, derive, stream
+from peernet_sim.driver import EPOCH, Driver
 from peernet_sim.engine import Engine
-from peernet_sim.machine import NEVER, Journal, Machine
+from peernet_sim.machine import Journal, Machine
 from peernet_sim.model import Plan, RunOptions
 from peernet_sim.network import Network
 from peernet_sim.tasks import Tasks
 from peernet_sim.trace import Trace
 
-EPOCH = 1_800_000_000.0
-"""Wall-clock seconds at the virtual time 0."""
-
 PORT = 4001
 
 MEMORY = 4 * 1024**3
-
-BACKLOG = 65_536
-"""Events that wait for a core at most, as in the product's driver."""
 
 JOIN_AGAIN = 5.0
 """Seconds after which a user whose join failed tries again."""
@@ -58,6 +52,10 @@ class World:
         self.options = options
         self.config = config
         self.engine = Engine()
+        self.driver = Driver(self.engine, self)
+        self.post = self.driver.post
+        self.poke = self.driver.poke
+        self.clock = self.driver.clock
         self.rng: random.Random = stream(seed, "world")
         self.trace = Trace(options.trace_sample, options.trace)
         self.keys = Keys(seed, real=options.crypto, minted=plan.faults.minted)
@@ -66,8 +64,6 @@ class World:
         self.prepare: Callable[[NodeCore], None] = lambda core: None
         self.machines: list[Machine] = []
         self.by_id: dict[PeerId, Machine] = {}
-        self.at_work = 0
-        self.events = 0
         self._places: dict[tuple[str, int], Machine] = {}
         self._numbers = 0
         self._joins: dict[int, Machine] = {}
@@ -85,7 +81,7 @@ class World:
         )
         self.boxes = Boxes(self.engine, self.post, tasks, self.blobs, stream(seed, "boxes"), self._compute)
         self._watcher = watcher
-        self._carrier = Carrier(self.network, self.boxes, self)
+        self.driver.carry = Carrier(self.network, self.boxes, self).carry
         self._populate()
 
     @property
@@ -125,7 +121,7 @@ class World:
         if machine.backlog is None:
             machine.backlog = deque()
         life = machine.life
-        self.engine.at(machine.frozen_until, self._resume, machine, life)
+        self.engine.at(machine.frozen_until, self.driver.resume, machine, life)
         dead = self.now + self.config.net.dead_seconds
         links = list(machine.links.values())
 
@@ -187,15 +183,15 @@ class World:
         machine.silent = False
         self.trace.add(self.now, index, "boot")
         restored = machine.journal.restored()
-        self.at_work = index
-        self._carry(machine, core.start(restored, self.clock(machine)))
+        self.driver.at_work = index
+        self.driver.emit(machine, core.start(restored, self.clock(machine)))
         if machine.reachable:
             self.post(machine, machine.life, Listening(machine.port))
         if "adverts" in features:
             self.post(machine, machine.life, self._measured(machine))
         if not restored.contacts:
             self._join(machine, machine.life, self.plan.topology.introducers(index))
-        self._rearm(machine)
+        self.driver.rearm(machine)
 
     def _populate(self) -> None:
         plan, peers = self.plan, self.plan.topology.peers
@@ -264,103 +260,6 @@ class World:
         """Return a fresh number for a command."""
         self._numbers += 1
         return self._numbers
-
-    def clock(self, machine: Machine) -> Now:
-        """Return both clocks of a peer."""
-        now = self.engine.now
-        return Now(now, EPOCH + now + machine.skew)
-
-    def post(self, machine: Machine, life: int, event: Event) -> None:
-        """Hand an event to a peer's core now, if that life of it still goes on."""
-        if machine.life != life:
-            return
-        if machine.backlog is not None:
-            if len(machine.backlog) < BACKLOG:
-                machine.backlog.append(event)
-            return
-        if machine.behaviour is None:
-            self._handle(machine, event)
-            return
-        for told in machine.behaviour.incoming(machine.index, event, self):
-            self._handle(machine, told)
-
-    def poke(self, machine: Machine, act: Callable[[NodeCore], None]) -> None:
-        """Have something done to a core by its local user, and its effects carried out."""
-        core = machine.core
-        if core is None or machine.backlog is not None:
-            return
-        core.context.now = self.clock(machine)
-        act(core)
-        self._handle(machine, Tick())
-
-    def _handle(self, machine: Machine, event: Event) -> None:
-        core = machine.core
-        if core is None:
-            return
-        self.at_work = machine.index
-        self.events += 1
-        now = self.engine.now
-        effects = core.handle(event, Now(now, EPOCH + now + machine.skew))
-        if effects:
-            self._carry(machine, effects)
-        when = core.next_deadline()
-        if when < machine.wake:
-            machine.wake = when = max(when, now)
-            self.engine.at(when, self._wake, machine, machine.life, when)
-
-    def _carry(self, machine: Machine, effects: list[Effect]) -> None:
-        if machine.behaviour is not None:
-            outgoing = machine.behaviour.outgoing
-            effects = [other for effect in effects for other in outgoing(machine.index, effect, self)]
-        if machine.held is not None:
-            machine.held += effects
-        elif not self._carrier.carry(machine, effects):
-            machine.held = effects
-            if machine.backlog is None:
-                machine.backlog = deque()
-            self.engine.after(RETRY_SECONDS, self._retry, machine, machine.life)
-
-    def _rearm(self, machine: Machine) -> None:
-        assert machine.core is not None
-        when = machine.core.next_deadline()
-        if when < machine.wake:
-            machine.wake = when = max(when, self.engine.now)
-            self.engine.at(when, self._wake, machine, machine.life, when)
-
-    def _wake(self, machine: Machine, life: int, when: float) -> None:
-        """The core's deadline as it was when this was set. It may have moved on, or be set for earlier by now."""
-        if machine.life != life or machine.wake != when or machine.core is None:
-            return
-        machine.wake = NEVER
-        if machine.backlog is None and machine.core.next_deadline() <= when:
-            self._handle(machine, Tick())
-        elif machine.backlog is None:
-            self._rearm(machine)
-
-    def _retry(self, machine: Machine, life: int) -> None:
-        """Try a refused commit again."""
-        if machine.life != life or machine.held is None:
-            return
-        held = machine.held
-        if machine.disk_full or not self._carrier.carry(machine, held):
-            self.engine.after(RETRY_SECONDS, self._retry, machine, life)
-            return
-        machine.held = None
-        self._resume(machine, life)
-
-    def _resume(self, machine: Machine, life: int) -> None:
-        """A peer runs again after a freeze or a full disk: what has waited is handled now."""
-        if machine.life != life or machine.held is not None or machine.frozen_until > self.now:
-            return
-        waiting, machine.backlog = machine.backlog or deque(), None
-        while waiting and machine.life == life:
-            event = waiting.popleft()
-            if machine.backlog is not None:  # the disk has filled again
-                machine.backlog.append(event)
-            else:
-                self.post(machine, life, event)
-        if machine.core is not None and machine.life == life and machine.backlog is None:
-            self._handle(machine, Tick())
 
     def _sweep(self) -> None:
         self.network.weather.sweep(self.machines)

@@ -11,7 +11,8 @@ from peernet.core.effects import Save
 from peernet.core.records import JobRecord, OutcomeRecord
 from peernet.core.work.leases import OUT
 from peernet.types import LeaseId, PeerId
-from peernet_sim.invariants import BOUNDS, INVARIANTS, running_jobs
+from peernet_sim.bounds import BOUNDS, running_jobs
+from peernet_sim.invariants import INVARIANTS
 from peernet_sim.machine import Machine
 from peernet_sim.model import Faults, Happening, Plan, RunOptions
 from peernet_sim.scale import Run
@@ -32,7 +33,7 @@ def the_job(world: World) -> Any:
 
 
 def commit(world: World, record: Any) -> None:
-    world._carry(owner(world), [Save(record)])
+    world.driver.emit(owner(world), [Save(record)])
 
 
 def disorder_a_bucket(world: World) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from peernet_sim.model import PASS, Faults, Happening, Parcel, Plan, RunOptions, Verdict
 from peernet_sim.scale import Run
 
@@ -120,28 +122,45 @@ def test_duplicates_and_reordering_harm_nobody(make_plan: Callable[..., Plan]) -
         assert job["state"] == "done" and job["wrong"] == 0
 
 
+def keeps_order(made: Run) -> bool:
+    """Whether messages arrived on each connection in the order in which they were sent."""
+    network = made.world.network
+    carry, arrive = network._carry, network._arrive
+    sent: dict[tuple[int, int], list[object]] = {}
+    came: dict[tuple[int, int], list[object]] = {}
+
+    def note_sent(link: Any, source: Any, target: Any, *rest: Any) -> None:
+        sent.setdefault((id(link), target.index), []).append(rest[-1])
+        carry(link, source, target, *rest)
+
+    def note_came(link: Any, source: Any, target: Any, *rest: Any) -> None:
+        came.setdefault((id(link), target.index), []).append(rest[-1])
+        arrive(link, source, target, *rest)
+
+    network._carry = note_sent  # type: ignore[method-assign]
+    network._arrive = note_came  # type: ignore[method-assign]
+    assert made.go().violations == []
+    assert sum(map(len, came.values())) > 200
+    return all(
+        len(found) <= len(sent[key]) and all(one is other for one, other in zip(sent[key], found, strict=False))
+        for key, found in came.items()
+    )
+
+
 def test_order_is_kept_on_a_connection_unless_a_rule_reorders(make_plan: Callable[..., Plan]) -> None:
     for name, kept in (("jitter", True), ("reorder", False)):
-        made = Run(make_plan(faults=Faults(rules=[Shuffle(name)]), seconds=12.0, jobs=()), RunOptions())
-        sent: dict[tuple[int, int], list[int]] = {}
-        came: dict[tuple[int, int], list[int]] = {}
-        network = made.world.network
-        carry, arrive = network._carry, network._arrive
+        plan = make_plan(faults=Faults(rules=[Shuffle(name)]), seconds=12.0, jobs=())
+        assert keeps_order(Run(plan, RunOptions())) is kept
 
-        def note_sent(link: Any, source: Any, target: Any, *rest: Any) -> None:
-            sent.setdefault((id(link), target.index), []).append(id(rest[-1]))  # noqa: B023
-            carry(link, source, target, *rest)  # noqa: B023
 
-        def note_came(link: Any, source: Any, target: Any, *rest: Any) -> None:
-            came.setdefault((id(link), target.index), []).append(id(rest[-1]))  # noqa: B023
-            arrive(link, source, target, *rest)  # noqa: B023
-
-        keep: list[Any] = []
-        network._carry = lambda *args: (keep.append(args), note_sent(*args))[-1]  # type: ignore[method-assign]
-        network._arrive = note_came  # type: ignore[method-assign]
-        made.go()
-        in_order = all(sent[key][: len(found)] == found for key, found in came.items())
-        assert in_order is kept
+def test_estimated_sizes_are_near_the_encoded_ones(make_plan: Callable[..., Plan]) -> None:
+    by_kind = [
+        run(make_plan(), wire=wire).report.metrics["messages_by_kind"]  # type: ignore[attr-defined]
+        for wire in (False, True)
+    ]
+    for kind, counted in by_kind[1].items():
+        guess = by_kind[0][kind]
+        assert guess["bytes"] / guess["count"] == pytest.approx(counted["bytes"] / counted["count"], rel=0.2), kind
 
 
 def test_a_slow_line_takes_its_time(make_plan: Callable[..., Plan]) -> None:
