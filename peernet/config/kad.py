@@ -66,7 +66,8 @@ class KadConfig:
     """Lower bound of the adaptive time after which a call is slow: a busy machine pauses for that long."""
 
     most_slow_seconds: float = 3.0
-    """Upper bound of the same, so that a liar's slow answers can't stretch lookups."""
+    """Upper bound of the same, a dial included, so that neither a liar's slow answers nor dead peers can stretch
+    lookups: at 20 % of churn a minute, the slowest gets took 14 s without it."""
 
     dial_factor: float = 3.0
     """A call that has to dial first may take so many times longer: TCP and Noise take 2.5 round trips more."""

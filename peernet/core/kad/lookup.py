@@ -249,7 +249,8 @@ class Lookup:
         candidate.state = "waiting"
         candidate.linked = candidate.peer in self._links
         candidate.since = now
-        candidate.until = now + self._pace.seconds * (1.0 if candidate.linked else self._config.dial_factor)
+        wait = self._pace.seconds * (1.0 if candidate.linked else self._config.dial_factor)
+        candidate.until = now + min(wait, self._config.most_slow_seconds)
         self._waiting[candidate.peer] = self._asked[candidate.peer] = candidate
         self._claimed[candidate.peer] = candidate
         self.calls += 1
@@ -260,7 +261,8 @@ class Lookup:
             candidate.state = "slow"
             del self._waiting[candidate.peer]
             self._widen()
-            self._pace.slow()
+            if candidate.linked:
+                self._pace.slow()  # A dial that hangs is a dead peer's, and says nothing about round trips.
 
     def _slow(self) -> bool:
         return any(candidate.state == "slow" for candidate in self._asked.values())
