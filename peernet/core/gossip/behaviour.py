@@ -137,8 +137,7 @@ class Gossip:
     def _take_new(self, peer: PeerId, name: bytes, rumour: Rumour) -> None:
         """Check a rumour that was not seen before, and send it on if it is worth it."""
         verdict, kind = self._intake.take(peer, rumour.envelope, first_hop=rumour.hops == 0)
-        if verdict is not Verdict.MISLED and not self._intake.is_advert(rumour.envelope):
-            # What only came by a wrong way may come by the right one. Adverts are few, long-lived, and go one hop.
+        if verdict.remembered:
             self._store.see(name, self._ctx.now.mono)
             missing = self._tree.came(name)
             if verdict is Verdict.FRESH:

@@ -32,15 +32,23 @@ class OfferListener(Protocol):
 
 
 class Verdict(Enum):
-    """What an envelope is: new and worth passing on; of no use to others; a matter of clocks; what only its way
-    here makes wrong; out of turn; or what no honest peer passes on."""
+    """What an envelope is. `remembered`: the same bytes are not looked at again, whoever brings them."""
 
-    FRESH = "fresh"
-    STALE = "stale"
-    UNTIMELY = "untimely"
-    MISLED = "misled"
-    TURN = "out of turn"
-    FORGED = "forged"
+    FRESH = "new, worth passing on"
+    STALE = "of no use to others"
+    DIRECT = "an advert of a neighbour, for this peer only"
+    TURN = "an advert of another, or one that is refused"
+    UNTIMELY = "a matter of clocks"
+    MISLED = "made wrong by its way here only: the right one may bring it too"
+    FORGED = "what no honest peer passes on"
+
+    @property
+    def remembered(self) -> bool:
+        return self not in _FORGOTTEN
+
+
+# Adverts are few, live long and go one hop; they would be most of what is remembered.
+_FORGOTTEN = (Verdict.DIRECT, Verdict.TURN, Verdict.MISLED)
 
 
 class Intake:
@@ -77,13 +85,6 @@ class Intake:
             return Verdict.FORGED, "rumour: undecodable"
         return Verdict.FORGED, "rumour: unknown domain"
 
-    def is_advert(self, envelope: bytes) -> bool:
-        """Whether an envelope says that it is an advert."""
-        try:
-            return peek_domain(envelope) == ADVERT
-        except EnvelopeError:
-            return False
-
     def _take_advert(self, peer: PeerId, envelope: bytes) -> tuple[Verdict, str]:
         """Adverts go one hop only, so they come from their authors; the cache of adverts counts what is
         wrong."""
@@ -91,7 +92,7 @@ class Intake:
             return Verdict.TURN, "advert: not its author's"
         if self._adverts.accept(envelope, peer) is None:
             return Verdict.TURN, "advert: refused"
-        return Verdict.STALE, ""
+        return Verdict.DIRECT, ""
 
     def _take_offer(self, peer: PeerId, opened: Opened, first_hop: bool) -> tuple[Verdict, str]:
         offer = decode_body(Offer, opened.body)

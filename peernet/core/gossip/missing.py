@@ -58,7 +58,9 @@ class MissingRumours:
             wait = self._config.missing_seconds * self._ctx.random.uniform(1.0, 1.5)
             missing = self._missing[have.id] = Missing(have, peer, [peer], self._ctx.now.mono + wait)
         elif peer not in missing.holders and len(missing.holders) < self._config.holders:
-            missing.holders.append(peer)
+            missing.holders.insert(
+                0 if missing.asked else len(missing.holders), peer
+            )  # Before those asked in vain.
         if missing.asked is None and (neighbour.eager or have.reach < MAX_DEPTH):
             missing.holders.sort(key=lambda holder: holder != peer)  # It comes first, the others stay in order.
             self._next(missing)

@@ -350,7 +350,8 @@ def make_world() -> Callable[..., World]:
 
 @pytest.fixture
 def world() -> World:
-    return World()
+    """A world of peers that look for no neighbours by themselves."""
+    return World(config=replace(GossipConfig(), near=0, random=0))
 
 
 @pytest.fixture
