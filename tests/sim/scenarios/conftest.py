@@ -111,3 +111,8 @@ def read(written: Callable[..., Path]) -> Callable[..., Scenario]:
 def shipped(request: pytest.FixtureRequest) -> Path:
     """Each scenario that is part of the package."""
     return SHIPPED / f"{request.param}.toml"
+
+
+@pytest.fixture
+def shipped_names() -> set[str]:
+    return {path.stem for path in SHIPPED.glob("*.toml")}
