@@ -87,7 +87,7 @@ def test_imported_projects_count_when_named_or_alone(workshop: Any) -> None:
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("import not_installed_anywhere", "ModuleNotFoundError: No module named 'not_installed_anywhere'"),
         ("sys.exit(3)", "SystemExit: 3"),
-        ("peernet.parallel(over=[1], slice_size=0)", "slice_size=0"),
+        ("raise ValueError('wrong')", "ValueError: wrong"),
     ],
 )
 def test_code_that_raises_on_import_is_told_with_the_users_frames(workshop: Any, line: str, words: str) -> None:
@@ -216,3 +216,10 @@ def test_scripts_bundle_their_own_projects(workshop: Any, run_script: Callable[.
     assert lines[0] == f"source plain main.py True 5 {target} helper.py main.py"
     assert lines[1] == "pickle helper.py"  # under the guard there is no source to import
     assert workshop.function(Bundle.decode(target.read_bytes())).call(21) == 42
+
+
+def test_a_wrong_declaration_is_told_in_our_own_words(workshop: Any) -> None:
+    path = workshop.write(main=HEAD + "@peernet.parallel(over=[1], slice_size=0)\ndef f(x): return x\n")
+    with pytest.raises(ProjectError, match=r"^main\.py: slice_size=0: it must be") as refused:
+        workshop.project(collect(path, None, []))
+    assert 'File "main.py", line' in refused.value.traceback
