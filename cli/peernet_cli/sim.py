@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from peernet.errors import StorageError, UsageError
 from peernet.project import collect
 from peernet_cli.folders import check_new_folder, new_file, new_folder, why
-from peernet_cli.progress import FIRST_SECONDS, JSON_SECONDS, LINE_SECONDS
+from peernet_cli.progress import FIRST_SECONDS, LINE_SECONDS
 from peernet_cli.submission import split_target
 from peernet_cli.terminal import Terminal
 from peernet_sim import compare as comparing
@@ -195,7 +195,7 @@ def _progress(terminal: Terminal, seconds: float, clock: Callable[[], float] = t
     if terminal.json:
         told = {"event": "progress", "of": seconds}
         yield _now_and_then(
-            lambda virtual: terminal.emit(told | {"virtual_seconds": virtual}), JSON_SECONDS, clock
+            lambda virtual: terminal.emit(told | {"virtual_seconds": virtual}), LINE_SECONDS, clock
         )
     elif terminal.stderr.isatty():
         with _bar(terminal, seconds) as bar:
