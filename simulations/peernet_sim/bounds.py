@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from peernet.core.node import NodeCore
 from peernet.core.records import ContactRecord
-from peernet.core.work.job import Job
+from peernet.core.work.owner.job import Job
 from peernet_sim.machine import Machine
 
 Size = Callable[[Machine, NodeCore], int]

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from peernet.core.node import NodeCore
 from peernet.core.records import JobRecord, LeaseRecord, OutcomeRecord, Record
-from peernet.core.work.leases import OUT
+from peernet.core.work.owner.leases import OUT
 from peernet.core.work.votes import Policy
 from peernet.types import JobId, PeerId
 from peernet_sim.bounds import BOUNDS, running_jobs

@@ -111,7 +111,7 @@ def test_a_forged_advert_is_one_clear_line_and_is_counted(swarm: Any) -> None:
         swarm.until(lambda: counted() == 3, "the forgeries to be counted")
         forger.communicate("")
     lines = victim.log.read_text().splitlines()
-    (line,) = [line for line in lines if "signature" in line]
+    (line,) = [line for line in lines if "advert" in line]
     assert line.startswith("refused: advert: signature: the signature of 12D3") and "does not hold" in line
     assert "Traceback" not in victim.log.read_text()
     assert victim.process.poll() is None

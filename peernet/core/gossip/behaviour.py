@@ -142,7 +142,7 @@ class Gossip:
             missing = self._tree.came(name)
             if verdict is Verdict.FRESH:
                 self._tree.carry(peer, name, rumour, missing)
-        if kind:
+        if kind or verdict is Verdict.TURN:
             self.neighbourhood.blame(peer, self._points(verdict), kind)
 
     def _points(self, verdict: Verdict) -> float:

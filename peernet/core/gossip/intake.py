@@ -91,7 +91,7 @@ class Intake:
         if peek_author(envelope) != peer:
             return Verdict.TURN, "advert: not its author's"
         if self._adverts.accept(envelope, peer) is None:
-            return Verdict.TURN, "advert: refused"
+            return Verdict.TURN, ""
         return Verdict.DIRECT, ""
 
     def _take_offer(self, peer: PeerId, opened: Opened, first_hop: bool) -> tuple[Verdict, str]:

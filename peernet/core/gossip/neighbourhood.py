@@ -142,15 +142,18 @@ class Neighbourhood:
             self._ctx.send(peer, Unfriend())
 
     def blame(self, peer: PeerId, points: float, kind: str, text: str = "") -> None:
-        """Count what an honest neighbour does not do; with too many points it is one no more, for some time."""
-        self._ctx.refuse(kind, peer, text)
+        """Count what an honest neighbour does not do; with too many points it is one no more, for some time.
+
+        kind: what is told and counted; empty if that has been done."""
+        if kind:
+            self._ctx.refuse(kind, peer, text)
         neighbour = self.get(peer)
         if neighbour is None:
             return
         config, now = self._config, self._ctx.now.mono
         if neighbour.add_blame(points, now, config.blame_half_life) < config.blame_limit:
             return
-        self._ctx.refuse("neighbour: dropped", peer, f"{kind} was the last of too many")
+        self._ctx.refuse("neighbour: dropped", peer, f"{kind or 'a refused advert'} was the last of too many")
         _remember(self._banned, peer, now + config.blame_seconds, config.refused_peers)
         self.passive.discard(peer)
         if peer in self.active:

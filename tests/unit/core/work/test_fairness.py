@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peernet.core.work.fairness import DeficitRoundRobin, fair_share
+from peernet.core.work.worker.fairness import DeficitRoundRobin, fair_share
 
 
 def test_nothing_waits():

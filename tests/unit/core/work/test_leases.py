@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from peernet.core.work.leases import LEASE_STATES, Lease, LeaseEvent, LeaseState, LeaseTable
+from peernet.core.work.owner.leases import LEASE_STATES, Lease, LeaseEvent, LeaseState, LeaseTable
 from peernet.types import Digest, LeaseId, PeerId
 
 KEY = ("ok", Digest(b"d" * 32))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from peernet.config import WorkConfig
-from peernet.core.work.sizing import Sizing
+from peernet.core.work.owner.sizing import Sizing
 
 CONFIG = WorkConfig()
 

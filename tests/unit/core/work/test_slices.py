@@ -8,8 +8,8 @@ from typing import get_args
 
 import pytest
 
-from peernet.core.work.pool import Pool
-from peernet.core.work.slices import SLICE_STATES, SliceEvent, SliceState, SliceTable
+from peernet.core.work.owner.pool import Pool
+from peernet.core.work.owner.slices import SLICE_STATES, SliceEvent, SliceState, SliceTable
 from peernet.core.work.votes import Policy, Vote
 from peernet.types import Digest, LeaseId, Payload, PeerId
 

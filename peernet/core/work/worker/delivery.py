@@ -8,8 +8,8 @@ from functools import partial
 from peernet.core.context import Context, Timer
 from peernet.core.events import Failed, Outcome
 from peernet.core.records import ReceiptRecord
-from peernet.core.work.held import Bench, Box, Held
-from peernet.core.work.outbox import Finished
+from peernet.core.work.worker.held import Bench, Box, Held
+from peernet.core.work.worker.outbox import Finished
 from peernet.errors import EnvelopeError, ProtocolError
 from peernet.identity.envelope import open_envelope, seal
 from peernet.wire.codec import decode_body, encode_body

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from peernet.config.work import WorkConfig
 from peernet.core.context import Timer
-from peernet.core.work.held import HeldKey
+from peernet.core.work.worker.held import HeldKey
 from peernet.identity.envelope import Opened
 from peernet.wire.signed import Offer
 

@@ -15,10 +15,10 @@ from peernet.core.adverts import Adverts, Serves
 from peernet.core.context import Context
 from peernet.core.effects import Note
 from peernet.core.events import Failed, Outcome
-from peernet.core.work.held import Bench, Held
 from peernet.core.work.needs import lacks
-from peernet.core.work.offers import Known, OfferTable
-from peernet.core.work.outbox import Outbox
+from peernet.core.work.worker.held import Bench, Held
+from peernet.core.work.worker.offers import Known, OfferTable
+from peernet.core.work.worker.outbox import Outbox
 from peernet.errors import EnvelopeError, ProtocolError
 from peernet.identity.envelope import open_envelope
 from peernet.types import PeerId

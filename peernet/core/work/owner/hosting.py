@@ -14,7 +14,7 @@ from peernet.types import Digest, JobId, Payload
 
 if TYPE_CHECKING:
     from peernet.core.context import Context
-    from peernet.core.work.job import Job
+    from peernet.core.work.owner.job import Job
 
 
 class Hosting:

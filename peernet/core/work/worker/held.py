@@ -16,8 +16,8 @@ from enum import Enum
 from peernet.config.work import WorkConfig
 from peernet.core.context import Context, Timer
 from peernet.core.effects import PinBlob, UnpinBlobs
-from peernet.core.work.fairness import fair_share
-from peernet.core.work.outbox import Outbox
+from peernet.core.work.worker.fairness import fair_share
+from peernet.core.work.worker.outbox import Outbox
 from peernet.types import Digest, JobId, LeaseId, Payload, PeerId
 from peernet.wire.signed import Manifest
 

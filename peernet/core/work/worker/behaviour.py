@@ -15,12 +15,12 @@ from functools import partial
 from peernet.core.adverts import Adverts, Serves
 from peernet.core.context import Context, Timer
 from peernet.core.effects import CloseBox, Hold, Note, UnpinBlobs
-from peernet.core.work.boxes import Boxes
-from peernet.core.work.delivery import Delivery
-from peernet.core.work.held import Bench, Box, Held, Lease
-from peernet.core.work.offers import OfferTable
-from peernet.core.work.pulls import Pulls
-from peernet.core.work.runner import Runner
+from peernet.core.work.worker.boxes import Boxes
+from peernet.core.work.worker.delivery import Delivery
+from peernet.core.work.worker.held import Bench, Box, Held, Lease
+from peernet.core.work.worker.offers import OfferTable
+from peernet.core.work.worker.pulls import Pulls
+from peernet.core.work.worker.runner import Runner
 from peernet.identity.digest import digest
 from peernet.identity.envelope import Opened
 from peernet.types import JobId, Payload, PeerId

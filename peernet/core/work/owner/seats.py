@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from peernet.config import WorkConfig
-from peernet.core.work.leases import LeaseTable
-from peernet.core.work.pool import Pool
+from peernet.core.work.owner.leases import LeaseTable
+from peernet.core.work.owner.pool import Pool
 from peernet.types import Instance, PeerId
 
 

@@ -15,12 +15,12 @@ from peernet.core.context import Context
 from peernet.core.effects import Answer
 from peernet.core.events import Failure, Submission
 from peernet.core.records import JobRecord
-from peernet.core.work.crew import Crew, Spread
-from peernet.core.work.job import Job, view_of
 from peernet.core.work.needs import lacks
-from peernet.core.work.offering import job_needs
-from peernet.core.work.preparing import Preparation
-from peernet.core.work.restoring import JobImage, pin_result, restore_job
+from peernet.core.work.owner.crew import Crew, Spread
+from peernet.core.work.owner.job import Job, view_of
+from peernet.core.work.owner.offering import job_needs
+from peernet.core.work.owner.preparing import Preparation
+from peernet.core.work.owner.restoring import JobImage, pin_result, restore_job
 from peernet.core.work.stats import JobView
 from peernet.errors import EnvelopeError, ProtocolError
 from peernet.identity.envelope import open_envelope

@@ -13,7 +13,7 @@ from functools import partial
 from peernet.core.context import Context
 from peernet.core.effects import CloseBox, Fetch, OpenBox, PinBlob
 from peernet.core.events import Done, Failed, Failure, Outcome
-from peernet.core.work.held import Bench, Box, Held
+from peernet.core.work.worker.held import Bench, Box, Held
 from peernet.types import Digest
 
 WITHHELD = ("missing", "corrupt", "refused")

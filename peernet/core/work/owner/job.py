@@ -15,19 +15,19 @@ from peernet.core.context import Context
 from peernet.core.effects import CloseHost, Hold, Note, PinBlob, UnpinBlobs
 from peernet.core.events import Now
 from peernet.core.records import JobRecord, LeaseRecord, SliceRecord
-from peernet.core.work.crew import Crew
-from peernet.core.work.drawing import Drawing
-from peernet.core.work.hosting import Hosting
-from peernet.core.work.intake import Intake
-from peernet.core.work.leases import OUT, Lease, LeaseTable
-from peernet.core.work.offering import Offering
-from peernet.core.work.seats import SeatTable
-from peernet.core.work.sizing import Sizing
-from peernet.core.work.slices import Slice, SliceTable
+from peernet.core.work.owner.crew import Crew
+from peernet.core.work.owner.drawing import Drawing
+from peernet.core.work.owner.hosting import Hosting
+from peernet.core.work.owner.intake import Intake
+from peernet.core.work.owner.leases import OUT, Lease, LeaseTable
+from peernet.core.work.owner.offering import Offering
+from peernet.core.work.owner.seats import SeatTable
+from peernet.core.work.owner.sizing import Sizing
+from peernet.core.work.owner.slices import Slice, SliceTable
+from peernet.core.work.owner.verdicts import Verdicts
+from peernet.core.work.owner.watch import Watch
 from peernet.core.work.stats import JobView, Tally, decode_stats, encode_stats
-from peernet.core.work.verdicts import Verdicts
 from peernet.core.work.votes import Policy
-from peernet.core.work.watch import Watch
 from peernet.types import JobId, Payload, PeerId
 from peernet.wire.work import JobOver
 

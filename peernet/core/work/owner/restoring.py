@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from peernet.core.context import Context
 from peernet.core.effects import PinBlob
 from peernet.core.records import JobRecord, LeaseRecord, OutcomeRecord, SliceRecord
-from peernet.core.work.crew import Crew
-from peernet.core.work.job import Job
-from peernet.core.work.leases import OUT, Lease
-from peernet.core.work.slices import Slice
+from peernet.core.work.owner.crew import Crew
+from peernet.core.work.owner.job import Job
+from peernet.core.work.owner.leases import OUT, Lease
+from peernet.core.work.owner.slices import Slice
 from peernet.core.work.votes import Vote, differ
 from peernet.types import Digest, JobId, LeaseId, Payload
 from peernet.wire.signed import SliceResult

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from peernet.core.work.leases import LIVE, OUT, Lease
-from peernet.core.work.pool import Pool
+from peernet.core.work.owner.leases import LIVE, OUT, Lease
+from peernet.core.work.owner.pool import Pool
 from peernet.core.work.votes import Key, Policy, Vote, differ
 from peernet.types import LeaseId, Payload, PeerId
 

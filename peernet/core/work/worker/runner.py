@@ -9,10 +9,10 @@ from functools import partial
 from peernet.core.context import Context
 from peernet.core.effects import Fetch, KillSlice, Note, PinBlob, RunSlice
 from peernet.core.events import Done, Failed, Failure, Outcome, SliceOutcome
-from peernet.core.work.boxes import WITHHELD, Boxes
-from peernet.core.work.fairness import DeficitRoundRobin
-from peernet.core.work.held import Bench, Box, Held, Lease
-from peernet.core.work.outbox import finish
+from peernet.core.work.worker.boxes import WITHHELD, Boxes
+from peernet.core.work.worker.fairness import DeficitRoundRobin
+from peernet.core.work.worker.held import Bench, Box, Held, Lease
+from peernet.core.work.worker.outbox import finish
 from peernet.types import LeaseId, PeerId
 
 _UNKNOWN_COST = 1.0

@@ -11,10 +11,10 @@ from peernet.core.context import Context
 from peernet.core.effects import Answer, CloseHost, Cut, OpenHost, PinBlob, UnpinBlobs
 from peernet.core.events import CutsMade, Failed, Failure, HostOpened, Outcome, Submission
 from peernet.core.records import JobRecord
-from peernet.core.work.crew import Crew
-from peernet.core.work.job import Job
-from peernet.core.work.offering import job_needs
-from peernet.core.work.sizing import Sizing
+from peernet.core.work.owner.crew import Crew
+from peernet.core.work.owner.job import Job
+from peernet.core.work.owner.offering import job_needs
+from peernet.core.work.owner.sizing import Sizing
 from peernet.core.work.votes import Policy
 from peernet.identity.digest import digest
 from peernet.types import JobId

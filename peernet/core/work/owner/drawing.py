@@ -14,13 +14,13 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from peernet.core.events import Failed, Outcome
-from peernet.core.work.leases import Lease
-from peernet.core.work.slices import Slice
+from peernet.core.work.owner.leases import Lease
+from peernet.core.work.owner.slices import Slice
 from peernet.types import LeaseId, PeerId
 from peernet.wire.work import MAX_LEASES, Grant, LeaseGrant, Recall, Recalled, WirePayload
 
 if TYPE_CHECKING:
-    from peernet.core.work.job import Job
+    from peernet.core.work.owner.job import Job
 
 _PROBES = 32
 """Half-done slices looked at for one that a peer may have, while there are new ones to fall back on."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from peernet.core.effects import Fetch, PinBlob
 from peernet.core.events import Failed, Outcome
-from peernet.core.work.leases import OUT, Lease
+from peernet.core.work.owner.leases import OUT, Lease
 from peernet.core.work.votes import Key
 from peernet.errors import EnvelopeError, ProtocolError
 from peernet.identity.digest import digest
@@ -24,7 +24,7 @@ from peernet.wire.signed import RECEIPTS, RESULTS, ReceiptBatch, ResultBatch, Sl
 from peernet.wire.work import BATCH_LIMIT, INLINE_LIMIT, Return, Taken
 
 if TYPE_CHECKING:
-    from peernet.core.work.job import Job
+    from peernet.core.work.owner.job import Job
 
 WITHHELD = ("missing", "corrupt", "refused", "timeout")
 """Failures of a pull that are the holder's doing, not the network's: it gets no further lease of the slice."""

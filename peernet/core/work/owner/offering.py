@@ -9,7 +9,7 @@ from peernet.wire.gossip import MAX_HOPS
 from peernet.wire.signed import OFFER, TOMBSTONE, Needs, Offer, Tombstone
 
 if TYPE_CHECKING:
-    from peernet.core.work.job import EndState, Job
+    from peernet.core.work.owner.job import EndState, Job
 
 
 class Offering:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from peernet.core.effects import PinBlob
 from peernet.core.records import OutcomeRecord
-from peernet.core.work.leases import OUT, Lease, Spent
-from peernet.core.work.slices import Slice
+from peernet.core.work.owner.leases import OUT, Lease, Spent
+from peernet.core.work.owner.slices import Slice
 from peernet.core.work.votes import Key, Vote, differ
 from peernet.types import Payload
 from peernet.wire.signed import SliceResult
 
 if TYPE_CHECKING:
-    from peernet.core.work.job import Job
+    from peernet.core.work.owner.job import Job
 
 _NEARLY = 0.9
 """Share of a limit from which a slice may have exceeded it: clocks of machines drift apart, by far less."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from peernet.core.work.leases import LIVE
-from peernet.core.work.slices import Slice
+from peernet.core.work.owner.leases import LIVE
+from peernet.core.work.owner.slices import Slice
 from peernet.types import PeerId
 
 if TYPE_CHECKING:
     from peernet.core.context import Timer
-    from peernet.core.work.job import Job
+    from peernet.core.work.owner.job import Job
 
 
 class Watch:
