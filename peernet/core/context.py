@@ -21,6 +21,9 @@ from peernet.identity.keys import Signer, Verifier
 from peernet.types import Instance, PeerId
 from peernet.wire.link import Body
 
+TIMERS_LEAST = 32
+"""Timers below which cancelled ones are not worth looking for."""
+
 Then = Callable[[Outcome], None]
 
 
@@ -94,6 +97,7 @@ class Context:
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
     _timers: list[tuple[float, int, Timer]] = field(default_factory=list)
     _timer_numbers: Iterator[int] = field(default_factory=count)
+    _timers_limit: int = TIMERS_LEAST
 
     def emit(self, effect: Effect) -> None:
         """Want an effect that has no outcome."""
@@ -148,6 +152,8 @@ class Context:
     def at(self, when: float, act: Callable[[], None]) -> Timer:
         """Call `act` once when the monotonic clock reaches `when`."""
         timer = Timer(when, act)
+        if len(self._timers) >= self._timers_limit:
+            self._drop_cancelled()
         heapq.heappush(self._timers, (when, next(self._timer_numbers), timer))
         return timer
 
@@ -160,6 +166,13 @@ class Context:
         while self._timers and self._timers[0][2].act is None:
             heapq.heappop(self._timers)
         return self._timers[0][0] if self._timers else float("inf")
+
+    def _drop_cancelled(self) -> None:
+        """Cancelled timers stay where they are until they are half of all: most timers of a busy peer are timeouts
+        that never come, and would hold their memory until they are due."""
+        self._timers = [entry for entry in self._timers if entry[2].act is not None]
+        heapq.heapify(self._timers)
+        self._timers_limit = max(TIMERS_LEAST, 2 * len(self._timers))
 
     def run_timers(self) -> None:
         """Run every timer that is due, in order of time and of setting."""

@@ -1,0 +1,82 @@
+"""Timers and the address book of the core's context."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from peernet.config import Config
+from peernet.core.context import AddressBook, Context
+from peernet.core.events import Now
+from peernet.types import Instance, PeerId
+
+
+@pytest.fixture
+def ctx() -> Context:
+    return Context(
+        me=PeerId(b"m" * 32),
+        instance=Instance(b"i" * 16),
+        config=Config(),
+        random=random.Random(1),
+        secret=random.Random(2).randbytes,
+        sign=lambda data: bytes(64),
+        verify=lambda peer, data, signature: True,
+        book=AddressBook(2),
+    )
+
+
+def at(ctx: Any, mono: float) -> None:
+    ctx.now = Now(mono, 0.0)
+    ctx.run_timers()
+
+
+def test_timers_run_in_the_order_of_their_time_and_then_of_their_setting(ctx: Any) -> None:
+    ran: list[str] = []
+    ctx.at(2.0, lambda: ran.append("c"))
+    ctx.at(1.0, lambda: ran.append("a"))
+    ctx.at(1.0, lambda: ran.append("b"))
+    assert ctx.next_deadline() == 1.0
+    at(ctx, 1.5)
+    assert ran == ["a", "b"]
+    at(ctx, 2.0)
+    assert ran == ["a", "b", "c"]
+    assert ctx.next_deadline() == float("inf")
+
+
+def test_a_cancelled_timer_neither_runs_nor_wakes(ctx: Any) -> None:
+    ran: list[str] = []
+    ctx.at(1.0, lambda: ran.append("never")).cancel()
+    ctx.at(3.0, lambda: ran.append("late"))
+    assert ctx.next_deadline() == 3.0
+    at(ctx, 5.0)
+    assert ran == ["late"]
+
+
+def test_cancelled_timers_do_not_pile_up_and_live_ones_are_kept_in_order(ctx: Any) -> None:
+    ran: list[int] = []
+    for number in range(10_000):
+        timer = ctx.at(1000.0 + number, lambda number=number: ran.append(number))
+        if number % 1000:
+            timer.cancel()
+    assert len(ctx._timers) < 100
+    at(ctx, 20_000.0)
+    assert ran == list(range(0, 10_000, 1000))
+
+
+def test_a_timer_set_by_a_timer_that_is_due_runs_at_once(ctx: Any) -> None:
+    ran: list[str] = []
+    ctx.at(1.0, lambda: ctx.at(1.0, lambda: ran.append("second")))
+    at(ctx, 1.0)
+    assert ran == ["second"]
+
+
+def test_the_address_book_forgets_the_least_recently_learned(ctx: Any) -> None:
+    one, two, three = (PeerId(bytes([number]) * 32) for number in range(3))
+    ctx.book.learn(one, ("a",))
+    ctx.book.learn(two, ("b",))
+    ctx.book.learn(one, ("c",))
+    ctx.book.learn(two, ())
+    ctx.book.learn(three, ("d",))
+    assert (ctx.book.get(one), ctx.book.get(two), ctx.book.get(three)) == (("c",), (), ("d",))
