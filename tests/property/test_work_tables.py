@@ -6,8 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
-from peernet.core.work.leases import LEASE_STATES, LIVE, OUT, Lease, LeaseTable
-from peernet.core.work.slices import Slice, SliceTable
+from peernet.core.work.owner.leases import LEASE_STATES, LIVE, OUT, Lease, LeaseTable
+from peernet.core.work.owner.slices import Slice, SliceTable
 from peernet.core.work.votes import Policy, Vote, differ
 from peernet.types import Digest, LeaseId, Payload, PeerId
 

@@ -9,7 +9,7 @@ import pytest
 
 from peernet.core.effects import Save
 from peernet.core.records import JobRecord, OutcomeRecord
-from peernet.core.work.leases import OUT
+from peernet.core.work.owner.leases import OUT
 from peernet.types import LeaseId, PeerId
 from peernet_sim.bounds import BOUNDS, running_jobs
 from peernet_sim.invariants import INVARIANTS
