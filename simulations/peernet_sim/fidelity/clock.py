@@ -10,10 +10,16 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 import trio
+
+T = TypeVar("T")
+
+IDLE_LIMIT = 1000
+"""Looks for events of the system, with nothing else to do, before a run is given up. A run has none but those by
+which trio itself ends."""
 
 
 class Pump:
@@ -48,6 +54,18 @@ class VirtualClock(trio.abc.Clock):
     def __init__(self) -> None:
         self.time = 0.0
         self.pump = Pump()
+        self._idle = 0
+        self._stuck = trio.CancelScope()
+
+    async def watch(self, main: Callable[[], Awaitable[T]]) -> T:
+        """Run `main`, for once, and do not let it wait for what can't happen.
+
+        Raises:
+            RuntimeError: no task could ever run again. Whatever `main` raises leaves here too.
+        """
+        with self._stuck:
+            return await main()
+        raise RuntimeError("no task of the simulation can ever run again")
 
     def start_clock(self) -> None:
         """Nothing to start: time passes when trio asks for sleep."""
@@ -57,17 +75,14 @@ class VirtualClock(trio.abc.Clock):
         return self.time
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
-        """No task can run until `deadline`: jump to what comes first, and sleep not at all.
-
-        Raises:
-            RuntimeError: nothing will ever happen again, so trio would wait for ever.
-        """
+        """No task can run until `deadline`: jump to what comes first, and sleep not at all."""
         due = self.pump.next_due()
+        self._idle = self._idle + 1 if due == deadline == math.inf else 0
+        if self._idle > IDLE_LIMIT:
+            self._stuck.cancel()
         if due <= deadline and due < math.inf:
             self.time = max(self.time, due)
             self.pump.run_due(self.time)
         elif deadline < math.inf:
             self.time = max(self.time, deadline)
-        else:
-            raise RuntimeError("no task of the simulation can ever run again")
         return 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class FidelityRun:
         began = time.process_time()
         seed = int.from_bytes(derive(self.plan.seed, "scheduling")[:8], "big")
         try:
-            run_seeded(seed, self._main, self.clock)
+            run_seeded(seed, partial(self.clock.watch, self._main), self.clock)
         finally:
             self.tasks.close()
         return self._report(time.process_time() - began)

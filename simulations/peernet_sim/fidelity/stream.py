@@ -79,6 +79,17 @@ class Lane:
         self.reader.wake()
         self.writer.wake()
 
+    def refuse(self) -> None:
+        """The reader has closed its end. As with TCP, unread bytes make its system reset the connection."""
+        self.closed_by_reader = True
+        if self.arrived:
+            self.arrived.clear()
+            self._send_reset()
+        self.reader.wake()
+
+    def _send_reset(self) -> None:
+        self.network.pump.at(self.network.clock.time + self.delay, self.reset)
+
     def _leave(self, data: bytes) -> None:
         """Put a parcel on the access link, behind what is on it already."""
         source, now = self.source, self.network.clock.time
@@ -126,8 +137,8 @@ class Lane:
 
     def _deliver(self, data: bytes) -> None:
         if self.closed_by_reader:
-            # The receiver's system answers with a reset, which takes its time.
-            self.network.pump.at(self.network.clock.time + self.delay, self.reset)
+            if data:
+                self._send_reset()
             return
         if data:
             self.arrived.append(data)
@@ -159,8 +170,8 @@ class SimStream(trio.abc.Stream):
             with memoryview(data) as view:
                 sent = 0
                 while sent < len(view):
-                    taken = min(PARCEL, len(view) - sent, lane.room)
-                    if taken > 0:
+                    taken = min(PARCEL, len(view) - sent)
+                    if taken <= lane.room:  # else wait: crumbs would cost as much as loaves
                         lane.push(bytes(view[sent : sent + taken]))
                         sent += taken
                     else:
@@ -175,7 +186,7 @@ class SimStream(trio.abc.Stream):
         try:
             await trio.lowlevel.checkpoint()
             self._check_sending()
-            while self._out.room <= 0:
+            while self._out.room < PARCEL:
                 await self._out.writer.sleep()
                 self._check_sending()
         finally:
@@ -190,7 +201,10 @@ class SimStream(trio.abc.Stream):
         self._receiving = True
         lane = self._in
         try:
-            await trio.lowlevel.checkpoint()
+            if not self._closed and not lane.arrived and not lane.ended and not lane.broken:
+                await lane.reader.sleep()  # a checkpoint as well
+            else:
+                await trio.lowlevel.checkpoint()
             while True:
                 if self._closed:
                     raise trio.ClosedResourceError("this end was closed")
@@ -217,7 +231,8 @@ class SimStream(trio.abc.Stream):
             lane.arrived.appendleft(data[max_bytes:])
             data = data[:max_bytes]
         lane.under_way -= len(data)
-        lane.writer.wake()
+        if lane.room >= PARCEL:
+            lane.writer.wake()
         return data
 
     async def aclose(self) -> None:
@@ -231,9 +246,7 @@ class SimStream(trio.abc.Stream):
             return
         self._closed = True
         self._site.streams.pop(self, None)
-        self._in.closed_by_reader = True
-        self._in.arrived.clear()
-        self._in.reader.wake()
+        self._in.refuse()
         self._out.closed_by_writer = True
         self._out.writer.wake()
         if not self._out.broken:
