@@ -40,10 +40,9 @@ FailedStatus = Literal["error", "timeout", "unencodable"]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A job's code, ready to run. number: of the job in the plan; bundle: the bytes that travel; plan: how long
-    its slices take."""
+    """A job's code, ready to run. plan: how long its slices take. bundle: the bytes that travel; they end with the
+    number of the job in the plan, which tells two jobs of one project apart: their slices may differ in cost."""
 
-    number: int
     bundle: bytes
     plan: JobPlan
     name: str
@@ -58,8 +57,8 @@ class Task:
 
     @property
     def digest(self) -> Digest:
-        """The name of the bundle. It tells two jobs of one project apart: their slices may differ in cost."""
-        return digest(self.bundle + self.number.to_bytes(4, "big"))
+        """The name of the bundle, under which real blob stores know it too."""
+        return digest(self.bundle)
 
     def cutter(self) -> Cutter:
         """Return a cutter at the beginning of the input."""
@@ -166,7 +165,6 @@ def _compute(function: LoadedFunction, data: bytes) -> Computed:
 def _model(plan: JobPlan, number: int) -> Task:
     """The sum over a range: one value a slice, so that runs of many slices stay cheap."""
     return Task(
-        number=number,
         bundle=f"peernet_sim: job {number}".encode(),
         plan=plan,
         name=f"model {number}",
@@ -189,8 +187,7 @@ def _load(plan: JobPlan, data: bytes, number: int, stack: ExitStack) -> Task:
     project = load_project(bundle, folder)
     options = project.options
     return Task(
-        number=number,
-        bundle=data,
+        bundle=data + number.to_bytes(4, "big"),
         plan=plan,
         name=project.name,
         function=LoadedFunction(project.function, options.whole_slice, folder),
