@@ -97,6 +97,10 @@ class WorkConfig:
     """Seconds that a slice may wait in a worker's queue, at most, before it can be late. Queues are meant to hold
     what a round trip takes; without this a worker that hoards slices could keep the last for hours."""
 
+    network_grace: float = 10.0
+    """Seconds that a replica is kept for a worker of another network while one is seated: the time in which a
+    worker of short slices comes for more. Then any worker may take it: better near than never."""
+
     late_margin: float = 5.0
     """Seconds beyond its own limit after which a lease is late: the way there and back, and a full worker."""
 

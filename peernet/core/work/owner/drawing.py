@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from peernet.core.events import Failed, Outcome
@@ -28,11 +28,17 @@ _PROBES = 32
 _CHOICES = 4
 """Slices of one's own network looked at before one of them is taken: in one network all of them are."""
 
+_KEPT = 32
+"""Slices passed over because they are kept for other networks, before the peer waits: there may be thousands."""
+
 _MISSES = 64
 """Peers in a row that nothing is found for before a draw ends; the next one starts with others."""
 
 _NEIGHBOURS = 16
-"""Other peers looked at before a replica goes to a network that has one already."""
+"""Idle peers looked at before slices are recalled for them."""
+
+_SEATS = 64
+"""Workers looked at before a replica goes to a network that has one already."""
 
 
 class Drawing:
@@ -96,10 +102,10 @@ class Drawing:
                 continue
             if not self._near(entry, peer):
                 return entry
-            if second is None and not self._elsewhere(entry, peer):
+            if second is None and not self._elsewhere(entry):
                 second = entry
             near += 1
-            if second is not None and near >= _CHOICES:
+            if near >= (_CHOICES if second is not None else _KEPT):
                 break
         return second
 
@@ -109,10 +115,20 @@ class Drawing:
         prefix = seats[peer].prefix
         return any(other in seats and seats[other].prefix == prefix for other in entry.peers())
 
-    def _elsewhere(self, entry: Slice, peer: PeerId) -> bool:
-        """Whether a peer in a network that does not have this slice waits for one."""
-        others = islice(self._job.seats.ready, _NEIGHBOURS)
-        return any(other != peer and entry.may_lease(other) and not self._near(entry, other) for other in others)
+    def _elsewhere(self, entry: Slice) -> bool:
+        """Whether a peer in a network that does not have this slice waits for one, or works and may take it soon:
+        a slice is kept for it a while, lest those who hold many addresses in one network take both replicas."""
+        job = self._job
+        newest = max((lease.since for lease in entry.leases.values()), default=0.0)
+        if job.ctx.now.mono - newest > job.ctx.config.work.network_grace:
+            return False
+        seats = job.seats.all
+        taken = {seats[other].prefix for other in entry.peers() if other in seats}
+        others = (others for prefix, others in job.seats.networks.items() if prefix not in taken)
+        return any(
+            not seats[other].gone and entry.may_lease(other)
+            for other in islice(chain.from_iterable(others), _SEATS)
+        )
 
     def _grant(self, peer: PeerId, entry: Slice) -> LeaseGrant:
         job, now, config = self._job, self._job.ctx.now, self._job.ctx.config.work

@@ -31,12 +31,16 @@ class Seat:
 
 
 class SeatTable:
-    """The seats of a job, and which of them may get a slice now."""
+    """The seats of a job, and which of them may get a slice now.
+
+    networks: the seated workers by the prefix of their address.
+    """
 
     def __init__(self, config: WorkConfig, leases: LeaseTable) -> None:
         self._config = config
         self._leases = leases
         self.all: dict[PeerId, Seat] = {}
+        self.networks: dict[bytes, dict[PeerId, None]] = {}
         self.ready: Pool[PeerId] = Pool()
         self.unfit: OrderedDict[PeerId, str] = OrderedDict()
         self.wanted = 0
@@ -52,7 +56,10 @@ class SeatTable:
         seat = self.all.get(peer)
         if seat is None:
             seat = self.all[peer] = Seat(peer, address_prefix(host), instance, now)
+        else:
+            self._leave_network(seat)
         seat.prefix, seat.instance = address_prefix(host), instance
+        self.networks.setdefault(seat.prefix, {})[peer] = None
         seat.heard, seat.gone = now, False
         return seat
 
@@ -89,7 +96,14 @@ class SeatTable:
     def leave(self, seat: Seat) -> None:
         """Give up a seat."""
         self.away(seat)
-        self.all.pop(seat.peer, None)
+        if self.all.pop(seat.peer, None) is not None:
+            self._leave_network(seat)
+
+    def _leave_network(self, seat: Seat) -> None:
+        members = self.networks[seat.prefix]
+        members.pop(seat.peer, None)
+        if not members:
+            del self.networks[seat.prefix]
 
     def candidates(self, now: float) -> Iterator[Seat]:
         """Go through those who work, or may be expected to take work."""
