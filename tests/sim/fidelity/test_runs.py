@@ -117,7 +117,7 @@ def test_a_liar_is_outvoted(make_plan: Any, run: Any, job: Any) -> None:
 
 
 def test_a_lazy_peer_costs_time_only(make_plan: Any, run: Any, job: Any) -> None:
-    plan = make_plan(5, workload=workload(job()), behaviours={2: Lazy()}, seconds=60.0)
+    plan = make_plan(5, workload=workload(job()), behaviours={2: Lazy()}, seconds=120.0)
     (done,) = sound(run(plan))["jobs"]
     assert (done["state"], done["wrong"]) == ("done", 0)
 
