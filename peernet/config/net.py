@@ -99,6 +99,10 @@ class NetConfig:
     dials_at_once: int = 32
     """Dials under way: each costs a descriptor for as long as a dead address takes."""
 
+    knocks: int = 32
+    """Peers that are being knocked at, to see whether they can be dialled. Each costs a descriptor; further ones
+    wait for a later try, lest a crowd of newcomers hinders dials."""
+
     dial_seconds: float = 5.0
     """How long an address has to answer before it counts as dead: a lost SYN is sent again after 1 and 3
     s."""

@@ -63,7 +63,11 @@ class AddressBook:
 
 @dataclass(slots=True)
 class Link:
-    """A live connection as the core sees it."""
+    """A live connection as the core sees it.
+
+    addresses: where the peer can be dialled, known by having done so. announced: where it says that it can, at the
+    host that it is seen at; behind a NAT that is not true.
+    """
 
     instance: Instance
     addresses: tuple[str, ...]
@@ -72,6 +76,7 @@ class Link:
     inbound: bool
     rtt: float
     since: float
+    announced: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

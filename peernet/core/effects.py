@@ -62,6 +62,13 @@ class Dial(msgspec.Struct, frozen=True, gc=False):
     address: str
 
 
+class Knock(msgspec.Struct, frozen=True, gc=False):
+    """See whether anybody accepts connections at an address, and no more than that. Done(None)."""
+
+    id: int
+    address: str
+
+
 class Disconnect(msgspec.Struct, frozen=True, gc=False):
     """End the connection to a peer, if there is one."""
 
@@ -214,6 +221,7 @@ Effect = (
     | Call
     | Reply
     | Dial
+    | Knock
     | Disconnect
     | Hold
     | Fetch

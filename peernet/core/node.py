@@ -15,7 +15,7 @@ from typing import Any
 from peernet.config import Config
 from peernet.core.adverts import Adverts
 from peernet.core.context import AddressBook, Context, Link
-from peernet.core.effects import Answer, Effect, Note, Reply
+from peernet.core.effects import Answer, Effect, Knock, Note, Reply
 from peernet.core.events import (
     Began,
     Done,
@@ -27,6 +27,7 @@ from peernet.core.events import (
     Listening,
     MachineMeasured,
     Now,
+    Outcome,
     PeerConnected,
     PeerLost,
     Received,
@@ -50,6 +51,9 @@ from peernet.wire.link import Body, KeyCloned
 
 _CLONE_TELLERS = 64
 """Peers whose last word on a cloned key is remembered, so that none repeats itself without end."""
+
+KNOCK_AGAIN = 10.0
+"""Seconds after which a peer is knocked at again, when too many were being knocked at."""
 
 Handler = Callable[[PeerId, Body], Body | str | None]
 
@@ -184,17 +188,39 @@ class NodeCore:
         ctx = self.context
         ctx.links[event.peer] = Link(
             instance=event.instance,
-            addresses=event.addresses,
+            addresses=() if event.inbound else event.addresses,
             host=event.host,
             observed=event.observed,
             inbound=event.inbound,
             rtt=event.rtt,
             since=ctx.now.mono,
+            announced=event.addresses,
         )
-        ctx.book.learn(event.peer, event.addresses)
         for behaviour in self._behaviours:
             behaviour.on_connected(event.peer)
+        if event.inbound and event.addresses:
+            self._knock(event.peer, event.instance)
         ctx.note(Note("peers", peer=event.peer))
+
+    def _knock(self, peer: PeerId, instance: Instance) -> None:
+        """See whether a peer that has dialled this one can be dialled itself, before others are told so: behind a
+        NAT it can't, and every lookup that is sent to it would wait for a dial in vain."""
+        ctx = self.context
+        link = ctx.links.get(peer)
+        if link is None or link.instance != instance or link.addresses:
+            return
+
+        def answered(outcome: Outcome) -> None:
+            link = ctx.links.get(peer)
+            if link is None or link.instance != instance:
+                return
+            if isinstance(outcome, Done):
+                link.addresses = link.announced
+                self.kad.on_connected(peer)
+            elif outcome.failure.kind == "busy":
+                ctx.after(KNOCK_AGAIN, lambda: self._knock(peer, instance))
+
+        ctx.ask(lambda number: Knock(number, link.announced[0]), answered)
 
     def _on_lost(self, event: PeerLost) -> None:
         self.context.links.pop(event.peer, None)

@@ -84,6 +84,7 @@ class Dialer:
         self._dials: dict[PeerId | Place, _Dial] = {}
         self._slots = trio.Semaphore(config.dials_at_once)
         self._nursery: trio.Nursery | None = None
+        self._knocks = 0
 
     def start(self, nursery: trio.Nursery) -> None:
         """Dials run in this nursery."""
@@ -101,6 +102,20 @@ class Dialer:
         dial = self._begin(address.peer or (address.host, address.port))
         dial.add(address, True)
         return await self._outcome(dial)
+
+    async def knock(self, address: Multiaddr) -> None:
+        """See `Pool.knock`."""
+        if self._knocks >= self._config.knocks:
+            raise BusyError(f"{self._knocks} peers are being knocked at already")
+        self._knocks += 1
+        try:
+            with trio.move_on_after(self._config.dial_seconds):
+                stream, _ = await self._transport.dial(address.host, address.port)
+                await stream.aclose()
+                return
+        finally:
+            self._knocks -= 1
+        raise UnreachableError(f"nobody answers at {address} within {self._config.dial_seconds:g} s")
 
     async def reach(self, peer: PeerId, addresses: tuple[str, ...]) -> Connection:
         """The connection of a peer, dialling if need be. Raises what `Pool.call` does."""

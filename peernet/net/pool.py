@@ -119,6 +119,13 @@ class Pool:
         """
         return await self._dialer.dial(address)
 
+    async def knock(self, address: Multiaddr) -> None:
+        """See whether anybody accepts connections at an address. Nothing is said there.
+
+        Raises UnreachableError, or BusyError if too many are being knocked at.
+        """
+        await self._dialer.knock(address)
+
     async def call(self, peer: PeerId, addresses: tuple[str, ...], body: Body, timeout: float) -> Body:
         """Ask a peer, connecting first if need be, and return its answer within `timeout` seconds in all.
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from peernet.core.effects import Call, Dial, Disconnect, Fetch, Hold, Reply, Send
+from peernet.core.effects import Call, Dial, Disconnect, Fetch, Hold, Knock, Reply, Send
 from peernet.core.events import Done, Event, Failed
 from peernet.errors import PeernetError
 from peernet.identity.multiaddr import Multiaddr
@@ -15,7 +15,7 @@ from peernet.runtime.failures import to_failure
 from peernet.storage.blobs import BlobStore
 from peernet.wire.link import Body
 
-NetEffect = Send | Call | Reply | Dial | Disconnect | Hold | Fetch
+NetEffect = Send | Call | Reply | Dial | Disconnect | Hold | Knock | Fetch
 
 
 class Network:
@@ -47,6 +47,8 @@ class Network:
                 self._call(effect)
             case Dial():
                 self._start(effect.id, lambda: self._pool.dial(Multiaddr.parse(effect.address)))
+            case Knock():
+                self._start(effect.id, lambda: self._pool.knock(Multiaddr.parse(effect.address)))
             case Fetch():
                 self._start(effect.id, lambda: self._fetch(effect))
             case Disconnect():

@@ -10,16 +10,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import trio
 
 from peernet.core.effects import (
-    Call,
-    Dial,
-    Disconnect,
     Effect,
-    Fetch,
-    Hold,
     Note,
     PinBlob,
-    Reply,
-    Send,
     UnpinBlobs,
 )
 from peernet.core.events import Event, Failure, JoinAsked, LeaveAsked, Listening
@@ -35,7 +28,7 @@ from peernet.runtime.control import serve_control
 from peernet.runtime.driver import Driver
 from peernet.runtime.failures import to_error
 from peernet.runtime.groups import unwrapped
-from peernet.runtime.network import Network
+from peernet.runtime.network import NetEffect, Network
 from peernet.runtime.options import PeerOptions
 from peernet.runtime.payloads import Payloads
 from peernet.runtime.restore import pin_results, restore
@@ -174,7 +167,7 @@ class Node:
             await trio.sleep(MEASURE_SECONDS)
 
     def _carry(self, effect: Effect) -> None:
-        if isinstance(effect, Send | Call | Reply | Dial | Disconnect | Hold | Fetch):
+        if isinstance(effect, NetEffect):
             self._network.carry(effect)
         elif isinstance(effect, BoxEffect):
             self._boxes.carry(effect)

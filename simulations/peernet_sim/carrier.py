@@ -49,6 +49,7 @@ class Carrier:
             fx.Call: network.call,
             fx.Reply: network.reply,
             fx.Dial: network.dial,
+            fx.Knock: network.knock,
             fx.Disconnect: network.disconnect,
             fx.Hold: network.hold,
             fx.Fetch: network.fetch,

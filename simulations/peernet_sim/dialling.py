@@ -103,6 +103,20 @@ class Dialler:
             return
         self._begin(machine, address.peer or text, [(text, address, True)], then)
 
+    def knock(self, machine: Machine, text: str, then: Callable[[Failure | None], None]) -> None:
+        """See whether anybody accepts connections at an address: `then` gets None, or the failure."""
+        address = parse(text)
+        target = None if address is None else self._at(address.host, address.port)
+        wait, failure = self._config.dial_seconds, Failure("unreachable", f"nobody answers at {text[:80]}")
+        if target is not None and self._may_enter(machine, target):
+            extra = self._first_packet(machine, target)
+            if extra is not None and (target.alive or not target.silent):
+                delay = self._topology.delay(machine.index, target.index)
+                answer = None if target.alive else failure
+                self._engine.after(extra + 2 * delay, then, answer)
+                return
+        self._engine.after(wait, then, failure)
+
     def _begin(
         self, machine: Machine, key: PeerId | str, targets: list[tuple[str, Multiaddr, bool]], then: Then
     ) -> None:

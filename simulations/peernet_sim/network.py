@@ -13,7 +13,7 @@ from functools import partial
 from itertools import count
 
 from peernet.config.net import NetConfig
-from peernet.core.effects import Call, Dial, Disconnect, Fetch, Hold, Reply, Send
+from peernet.core.effects import Call, Dial, Disconnect, Fetch, Hold, Knock, Reply, Send
 from peernet.core.events import Done, Event, Failed, Failure, Received, Requested
 from peernet.errors import ProtocolError
 from peernet.wire.codec import decode_frame, encode_frame
@@ -116,6 +116,14 @@ class Network:
                 self._tell(machine, Done(effect.id, outcome.other(machine).id))
 
         self.dialler.dial(machine, effect.address, then)
+
+    def knock(self, machine: Machine, effect: Knock) -> None:
+        """See whether anybody accepts connections at an address."""
+
+        def then(failure: Failure | None) -> None:
+            self._tell(machine, Done(effect.id) if failure is None else Failed(effect.id, failure))
+
+        self.dialler.knock(machine, effect.address, then)
 
     def disconnect(self, machine: Machine, effect: Disconnect) -> None:
         """Say goodbye."""

@@ -119,6 +119,8 @@ class World:
         self.machines: dict[str, Machine] = {}
         self.tasks: dict[Digest, Task] = {}
         self.stop_at: Callable[[Machine, fx.Effect], bool] = lambda machine, effect: False
+        self.closed: set[int] = set()
+        self.busy = False
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
         self._calls = count(1)
@@ -283,6 +285,14 @@ class World:
                 else:
                     self._link(machine, found)
                     self.post(machine, ev.Done(number, found.id), self.latency)
+            case fx.Knock(number, address):
+                at = Multiaddr.parse(address)
+                there = any(m.port == at.port and m.alive for m in self.machines.values())
+                if there and at.port not in self.closed and not self.busy:
+                    self.post(machine, ev.Done(number), self.latency)
+                else:
+                    failure = ev.Failure("busy" if self.busy else "unreachable", f"no answer at {address}")
+                    self.post(machine, ev.Failed(number, failure), self.latency)
             case fx.Disconnect(peer, reason):
                 self._unlink(machine, peer, reason)
             case fx.Fetch(number, peer, addresses, digest, _):

@@ -378,3 +378,18 @@ async def test_a_raw_peer_sees_the_frames_of_the_protocol(world, autojump_clock)
     await trio.sleep(1)
     assert node.told(PeerLost)[0].reason == "that was it"
     assert node.told(PeerLost)[0].clean
+
+
+async def test_a_knock_sees_whether_anybody_listens_and_leaves_no_connection(world, autojump_clock):
+    alice, bob = await world.node(), await world.node()
+    await alice.pool.knock(bob.address)
+    await trio.sleep(1)
+    assert alice.told(PeerConnected) == bob.told(PeerConnected) == []
+    with pytest.raises(UnreachableError):
+        await alice.pool.knock(Multiaddr(bob.address.host, 9))
+
+
+async def test_knocks_over_the_limit_are_busy(world, autojump_clock):
+    alice, bob = await world.node(knocks=0), await world.node()
+    with pytest.raises(BusyError):
+        await alice.pool.knock(bob.address)

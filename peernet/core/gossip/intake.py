@@ -110,7 +110,7 @@ class Intake:
         return (
             link is not None
             and opened.author == peer
-            and all(address in link.addresses for address in offer.addresses)
+            and all(address in link.addresses or address in link.announced for address in offer.addresses)
         )
 
     def _take_tombstone(self, opened: Opened) -> tuple[Verdict, str]:

@@ -78,9 +78,15 @@ class PassiveView:
         if first is not None:
             self.answers_until = now + self._config.shuffle_answer_seconds
             left = self._config.shuffle_walk - 1
-            me = WireContact(self._ctx.me, own_addresses(self._ctx, self._ctx.links[first].observed))
             contacts = self._sample(first, MAX_SHUFFLED - 1)
-            self._ctx.send(first, Shuffle(self._ctx.me, left, (me, *contacts) if me.addresses else contacts))
+            if self._reachable():
+                here = own_addresses(self._ctx, self._ctx.links[first].observed)
+                contacts = (WireContact(self._ctx.me, here), *contacts)
+            self._ctx.send(first, Shuffle(self._ctx.me, left, contacts))
+
+    def _reachable(self) -> bool:
+        """Whether somebody has dialled this peer: behind a NAT nobody can, and its address is of no use to others."""
+        return any(link.inbound for link in self._ctx.links.values())
 
     def take_answer(self, contacts: tuple[WireContact, ...]) -> None:
         """Take in what came in return for a shuffle: once for each."""
