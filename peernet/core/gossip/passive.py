@@ -85,7 +85,7 @@ class PassiveView:
             self._ctx.send(first, Shuffle(self._ctx.me, left, contacts))
 
     def _reachable(self) -> bool:
-        """Whether somebody has dialled this peer: behind a NAT nobody can, and its address is of no use to others."""
+        """Whether somebody has dialled this peer. Behind a NAT nobody can: its address is of no use to others."""
         return any(link.inbound for link in self._ctx.links.values())
 
     def take_answer(self, contacts: tuple[WireContact, ...]) -> None:
