@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar, cast
 import sniffio
 
 from peernet.api.client import ControlClient
-from peernet.api.home import open_home
+from peernet.api.home import open_home, refuse_in_box
 from peernet.api.swarm import LocalSwarm
 from peernet.errors import (
     JobError,
@@ -96,6 +96,7 @@ def submit(
 
 def submit_request(request: Submit, home: Home, *, local: int | None, start_local: bool) -> Job:
     """Hand a request to the running peer, or to a local swarm started for it. See `submit`."""
+    refuse_in_box()
     client = ControlClient(home.control_socket)
     running = client.running()
     if local is not None and not running:

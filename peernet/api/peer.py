@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from peernet.api.home import open_home
+from peernet.api.home import open_home, refuse_in_box
 from peernet.api.jobs import Job, submit_async
 from peernet.project import Project
 from peernet.runtime.machine import usable_cores
@@ -42,6 +42,7 @@ class Peer:
         slots: int | None = None,
         serves: Literal["anyone", "mine"] = "anyone",
     ) -> None:
+        refuse_in_box()
         self._options = PeerOptions(
             home=open_home(home).root,
             host=host,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import trio
 
-from peernet.box import system
+from peernet.box import IN_BOX, system
 from peernet.box.frames import FrameDecoder, Message, Reader
 from peernet.box.scratch import wipe
 from peernet.config.box import BoxConfig
@@ -35,6 +35,7 @@ def clean_environment(folder: Path) -> dict[str, str]:
         "TZ": "UTC",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
+        IN_BOX: "1",
     }
     return environment | {f"{library}_NUM_THREADS": "1" for library in _SINGLE_THREADED}
 

@@ -13,6 +13,8 @@ import pytest
 from peernet import errors
 from peernet.api.client import ControlClient
 from peernet.api.jobs import Job, raise_for_end, submit_request
+from peernet.api.peer import Peer
+from peernet.box import IN_BOX
 from peernet.results import encode
 from peernet.storage.home import Home
 from peernet.wire.control import (
@@ -179,3 +181,13 @@ def test_a_swarm_too_small_for_the_quorum_is_refused_at_once(tmp_path: Path) -> 
 def test_a_swarm_has_a_sensible_size(tmp_path: Path, workers: int) -> None:
     with pytest.raises(errors.UsageError, match=f"not {workers}"):
         submit_request(Submit(b"", b""), Home.open(tmp_path), local=workers, start_local=True)
+
+
+def test_a_project_that_submits_itself_in_a_box_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(IN_BOX, "1")
+    with pytest.raises(errors.ProjectError, match="__main__"):
+        submit_request(Submit(b"", b""), Home.open(tmp_path), local=None, start_local=True)
+    with pytest.raises(errors.ProjectError, match="__main__"):
+        Peer(home=tmp_path)
