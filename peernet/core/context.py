@@ -7,11 +7,11 @@ one handle all of it is in order, so one seed gives one trace.
 from __future__ import annotations
 
 import heapq
-import random
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from typing import TYPE_CHECKING
 
 from peernet.config import Config
 from peernet.core.effects import Call, Effect, Forget, Note, Save, Send
@@ -20,6 +20,9 @@ from peernet.core.records import Record
 from peernet.identity.keys import Signer, Verifier
 from peernet.types import Instance, PeerId
 from peernet.wire.link import Body
+
+if TYPE_CHECKING:
+    from random import Random
 
 TIMERS_LEAST = 32
 """Timers below which cancelled ones are not worth looking for."""
@@ -86,7 +89,7 @@ class Context:
     me: PeerId
     instance: Instance
     config: Config
-    random: random.Random
+    random: Random
     secret: Callable[[int], bytes]
     sign: Signer
     verify: Verifier

@@ -6,11 +6,10 @@ whom, who hears of connections, and how messages to oneself come back. Decisions
 
 from __future__ import annotations
 
-import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from peernet.config import Config
 from peernet.core.adverts import Adverts
@@ -49,6 +48,9 @@ from peernet.types import Instance, PeerId
 from peernet.wire.base import Message
 from peernet.wire.link import Body, KeyCloned
 
+if TYPE_CHECKING:
+    from random import Random
+
 _CLONE_TELLERS = 64
 """Peers whose last word on a cloned key is remembered, so that none repeats itself without end."""
 
@@ -86,7 +88,7 @@ class NodeCore:
         slots: slices run at once; 0 for a peer that only submits.
         max_slices: slices taken in all, or None for no limit.
         serves: whose code runs here: "anyone" or "mine".
-        seed: of decisions that need no secrecy (jitter, sampling); one seed, one trace.
+        random: for decisions that need no secrecy (jitter, sampling); one seed, one trace.
         secret: returns that many unpredictable bytes (nonces, lease ids, the seed of draws).
     """
 
@@ -98,14 +100,14 @@ class NodeCore:
         slots: int,
         max_slices: int | None,
         serves: str,
-        seed: int,
+        random: Random,
         secret: Callable[[int], bytes],
     ) -> None:
         self.context = ctx = Context(
             me=identity.peer,
             instance=identity.instance,
             config=config,
-            random=random.Random(seed),
+            random=random,
             secret=secret,
             sign=identity.sign,
             verify=identity.verify,

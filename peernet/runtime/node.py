@@ -81,7 +81,7 @@ class Node:
             slots=options.slots if findings.tier else 0,
             max_slices=options.max_slices,
             serves=options.serves,
-            seed=_seed(secret),
+            random=random.Random(_seed(secret)),
             secret=secret,
         )
         self.driver = Driver(self.core, journal, clock, self._carry, self._note)

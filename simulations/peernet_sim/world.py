@@ -174,7 +174,7 @@ class World:
             slots=machine.spec.cores if "work" in features else 0,
             max_slices=None,
             serves="anyone",
-            seed=int.from_bytes(start[16:24], "big"),
+            random=random.Random(int.from_bytes(start[16:24], "big")),
             secret=Secrets(derive(seed, f"secret/{machine.life}", index)),
         )
         self.prepare(core)

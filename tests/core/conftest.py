@@ -229,7 +229,7 @@ class World:
             slots=machine.slots,
             max_slices=None,
             serves="anyone",
-            seed=self.random.getrandbits(32),
+            random=random.Random(self.random.getrandbits(32)),
             secret=machine.secret.randbytes,
         )
         deadline = core.next_deadline

@@ -158,7 +158,7 @@ def test_whatever_strangers_say_the_core_goes_on(seed: int) -> None:
         slots=2,
         max_slices=None,
         serves="anyone",
-        seed=seed,
+        random=random.Random(seed),
         secret=source.randbytes,
     )
     seen: list[bytes] = [ME, *STRANGERS]

@@ -6,13 +6,16 @@ leaves only when the caller says so, and the waiting list is bounded by its own 
 
 from __future__ import annotations
 
-from random import Random
+from typing import TYPE_CHECKING
 
 from kademlia.routing import KBucket
 
 from peernet.core.kad.contact import ID_BITS, ID_BYTES, Contact
 from peernet.types import DhtKey
 from peernet.wire.kad import WireContact
+
+if TYPE_CHECKING:
+    from random import Random
 
 
 class Bucket(KBucket):

@@ -12,7 +12,7 @@ import hashlib
 from bisect import bisect_left, insort
 from collections.abc import Mapping
 from dataclasses import dataclass
-from random import Random
+from typing import TYPE_CHECKING
 
 from peernet.config.kad import KadConfig
 from peernet.core.events import Now
@@ -23,6 +23,9 @@ from peernet.identity.keys import Verifier
 from peernet.types import DhtKey, PeerId
 from peernet.wire.base import ENVELOPE_LIMIT
 from peernet.wire.signed import ADVERT
+
+if TYPE_CHECKING:
+    from random import Random
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ def told():
         slots=1,
         max_slices=None,
         serves="anyone",
-        seed=1,
+        random=random.Random(1),
         secret=random.Random(1).randbytes,
     )
     core.start(Restored(), Now(0.0, 0.0))

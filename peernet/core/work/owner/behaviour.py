@@ -6,7 +6,6 @@ watchers, once for each job. So grants leave after the answers of the same handl
 
 from __future__ import annotations
 
-import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -46,7 +45,7 @@ class Owner:
 
     def __init__(self, ctx: Context, spread: Spread) -> None:
         self._ctx = ctx
-        draws = random.Random(int.from_bytes(ctx.secret(32), "big"))
+        draws = type(ctx.random)(int.from_bytes(ctx.secret(32), "big"))
         self._crew = Crew(ctx, spread, draws, self._busy, self._seated)
         self._preparing: dict[Preparation, None] = {}
         self._running: dict[JobId, Job] = {}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from peernet.core.context import Context
 from peernet.identity.envelope import seal
 from peernet.types import PeerId
 from peernet.wire.base import Message
 from peernet.wire.codec import encode_body
+
+if TYPE_CHECKING:
+    from random import Random
 
 Spread = Callable[[Callable[[tuple[str, ...]], bytes], int], None]
 """`spread(make, reach)`: gossip an envelope over `reach` hops, and to this peer's own worker. `make(addresses)`
@@ -28,7 +31,7 @@ class Crew:
 
     ctx: Context
     spread: Spread
-    draws: random.Random
+    draws: Random
     busy: Callable[[], Iterable[PeerId]]
     seated: Callable[[], Iterable[PeerId]]
     _sequence: int = 0

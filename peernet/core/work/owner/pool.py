@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Hashable, Iterator
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from random import Random
 
 T = TypeVar("T", bound=Hashable)
 
@@ -46,11 +48,11 @@ class Pool(Generic[T]):
             self._items[place] = last
             self._places[last] = place
 
-    def draw(self, source: random.Random) -> T:
+    def draw(self, source: Random) -> T:
         """Return one item, each as likely as any other. The pool must not be empty."""
         return self._items[int(source.random() * len(self._items))]
 
-    def rotated(self, source: random.Random) -> Iterator[T]:
+    def rotated(self, source: Random) -> Iterator[T]:
         """Go through all items once, from a random one on. The pool must not change meanwhile."""
         size = len(self._items)
         start = int(source.random() * size)
