@@ -117,7 +117,8 @@ class Drawing:
 
     def _elsewhere(self, entry: Slice) -> bool:
         """Whether a peer in a network that does not have this slice waits for one, or works and may take it soon:
-        a slice is kept for it a while, lest those who hold many addresses in one network take both replicas."""
+        a slice is kept for it a while, lest those who hold many addresses in one network take both replicas.
+        Trusted peers don't count: they have slices of their own to do, and replicas are for strangers."""
         job = self._job
         newest = max((lease.since for lease in entry.leases.values()), default=0.0)
         if job.ctx.now.mono - newest > job.ctx.config.work.network_grace:
@@ -126,7 +127,7 @@ class Drawing:
         taken = {seats[other].prefix for other in entry.peers() if other in seats}
         others = (others for prefix, others in job.seats.networks.items() if prefix not in taken)
         return any(
-            not seats[other].gone and entry.may_lease(other)
+            not seats[other].gone and not job.trusted(other) and entry.may_lease(other)
             for other in islice(chain.from_iterable(others), _SEATS)
         )
 

@@ -49,3 +49,13 @@ def test_a_worker_elsewhere_that_has_left_is_not_waited_for(desk):
     first.pull(want=1)
     second.pull(want=1)
     assert first.held and second.held
+
+
+def test_a_trusted_worker_elsewhere_is_not_waited_for(make_desk, make_host):
+    desk = make_desk(make_host(calls=1))
+    first, second, mine = desk.hand("a1", "10.0.0.1"), desk.hand("a2", "10.0.0.2"), desk.hand("b1", "10.0.9.1")
+    desk.submit(patience=60.0, trusted=(mine.peer,))
+    mine.pull(want=0)
+    first.pull(want=1)
+    second.pull(want=1)
+    assert first.held and second.held
