@@ -7,7 +7,7 @@ whom, who hears of connections, and how messages to oneself come back. Decisions
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -305,8 +305,3 @@ def _outcome(answer: Body | str | None) -> Done | Failed:
     if answer is None or isinstance(answer, str):
         return Failed(0, Failure("refused", answer or "no answer"))
     return Done(0, answer)
-
-
-def images(jobs: Iterable[JobImage]) -> tuple[JobImage, ...]:
-    """Return job images in order of submission, the order in which they are resumed."""
-    return tuple(sorted(jobs, key=lambda image: image.job.submitted))
