@@ -14,7 +14,7 @@ import trio
 
 from peernet.config import BoxConfig
 from peernet.results import encode
-from peernet.sandbox import PlainExecutor
+from peernet.sandbox import make_executor
 from peernet.storage.home import Home
 from peernet.wire.control import FinalValue, JobRow, SliceValue, Submit
 
@@ -51,7 +51,7 @@ def look(request: Submit, home: Home, seconds: float) -> Look:
 
 
 async def _look(request: Submit, home: Home, printed: Callable[[str], None]) -> Finished | None:
-    executor = PlainExecutor(home.scratch_folder, BoxConfig())
+    executor = make_executor(None, home.scratch_folder, BoxConfig())
     names = ("slice_size", "replicas", "quorum", "timeout")
     overrides = {name: getattr(request, name) for name in names if getattr(request, name) is not None}
     try:

@@ -25,6 +25,8 @@ class Status(StrEnum):
     """Its result is not plain data. The error names the type."""
     TOO_LARGE = "too_large"
     """Its encoded result is over the limit."""
+    SCRATCH = "scratch"
+    """It wrote more to its scratch folder than its limit."""
 
 
 # --- the peer to the zygote ---------------------------------------------------------------------------------

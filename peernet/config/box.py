@@ -20,13 +20,16 @@ class BoxConfig:
     """Wall-clock time of one slice. Slices aim at seconds; ten minutes leaves room for a slow machine."""
 
     scratch: int = 256 * MIB
-    """Largest file a slice may write. Enough for intermediate data, too little to fill a disk by accident."""
+    """Bytes that a slice's scratch folder may hold. Enough for intermediate data, little beside its memory."""
 
     result: int = MAX_RESULT_BYTES
     """Largest encoded result of a slice: the zygote holds one for each slot while it passes it on."""
 
     open_files: int = 256
     """Descriptors of a slice: far more than computing needs, far fewer than would exhaust the system's."""
+
+    threads: int = 64
+    """Threads of a slice. It has one slot, so more only wait; pools of libraries start one for each core."""
 
     input: int = MAX_INPUT_BYTES
     """Largest encoded input of a slice, for the same reason as `result`."""

@@ -120,7 +120,7 @@ Outcome = Done | Failed
 class SliceOutcome:
     """Value of a done `RunSlice`: what the user's code did, which may well be a failure of its own."""
 
-    status: Literal["ok", "error", "timeout", "memory", "exited", "unencodable", "too_large"]
+    status: Literal["ok", "error", "timeout", "memory", "exited", "unencodable", "too_large", "scratch"]
     value: Payload | None
     error: str
     call: int | None

@@ -34,7 +34,7 @@ from peernet.runtime.payloads import Payloads
 from peernet.runtime.restore import pin_results, restore
 from peernet.runtime.service import Service
 from peernet.runtime.surroundings import Surroundings
-from peernet.sandbox import Executor, Findings, PlainExecutor
+from peernet.sandbox import Executor, Findings, make_executor
 from peernet.storage.home import Home
 from peernet.storage.journal import Journal
 from peernet.storage.keyfile import load_or_create_key
@@ -214,8 +214,8 @@ async def open_node(
         key = KeyPair.from_seed(load_or_create_key(home.key_file, surroundings.secret))
         async with AsyncExitStack() as stack:
             journal = stack.enter_context(surroundings.journal(home.journal_file, options.config))
-            findings = surroundings.findings()
-            executor = executor or PlainExecutor(home.scratch_folder, options.config.box)
+            findings = await surroundings.blocking(surroundings.findings, home.scratch_folder, options.config.box)
+            executor = executor or make_executor(findings.tier, home.scratch_folder, options.config.box)
             stack.push_async_callback(executor.aclose)
             node = Node(options, home, key, journal, executor, findings, surroundings)
             if on_note is not None:

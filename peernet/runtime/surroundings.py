@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 import trio
 
-from peernet.config import Config
+from peernet.config import BoxConfig, Config
 from peernet.core.events import MachineMeasured
 from peernet.core.node import NodeCore
 from peernet.net import TcpTransport, Transport
@@ -52,15 +52,15 @@ class Surroundings:
 
     transport: carries the bytes of connections; what passes over it is encrypted in any case. clock: reads both
     clocks; the monotonic one must be trio's own when trio's is virtual. secret: n unpredictable bytes, for keys,
-    nonces and seeds. findings: how boxes can be run. measure_speed, measure: what the advert says of the machine.
-    blocking: where long work runs, a thread. control: whether the control socket is served. core: makes the
-    core, with the arguments of `NodeCore`. journal, blobs: open what is kept.
+    nonces and seeds. findings: how boxes can be run, in this folder. measure_speed, measure: what the advert
+    says of the machine. blocking: where long work runs, a thread. control: whether the control socket is served.
+    core: makes the core, with the arguments of `NodeCore`. journal, blobs: open what is kept.
     """
 
     transport: Transport = field(default_factory=TcpTransport)
     clock: Clock = system_clock
     secret: Callable[[int], bytes] = secrets.token_bytes
-    findings: Callable[[], Findings] = probe
+    findings: Callable[[Path, BoxConfig], Findings] = probe
     measure_speed: Callable[[], float] = measure_speed
     measure: Callable[[str | None, float], MachineMeasured] = measure
     blocking: Blocking = in_thread

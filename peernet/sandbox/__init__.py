@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from peernet.box.limits import Limits, default_limits
 from peernet.box.messages import Status
+from peernet.sandbox.boxes import BoxExecutor, make_executor
 from peernet.sandbox.executor import Box, Cuts, Executor, HostBox, Outcome
-from peernet.sandbox.plain import PlainExecutor
 from peernet.sandbox.probe import Findings, probe
 
 __all__ = [
     "Box",
+    "BoxExecutor",
     "Cuts",
     "Executor",
     "Findings",
     "HostBox",
     "Limits",
     "Outcome",
-    "PlainExecutor",
     "Status",
     "default_limits",
+    "make_executor",
     "probe",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from peernet.box.hostmessages import HostOpened
@@ -104,15 +105,20 @@ class Cuts:
 
 
 class Executor(Protocol):
-    """Starts boxes of one tier."""
+    """Starts boxes of one tier. tier: "A", "B" or "C"; None: no boxes, only job hosts."""
 
-    tier: str
+    tier: str | None
 
-    async def open_box(self, bundle: bytes, limits: Limits, slots: int) -> Box:
+    async def open_box(
+        self, bundle: bytes, limits: Limits, slots: int, *, environment: Path | None = None, reuse: bool = False
+    ) -> Box:
         """Open the box of a job for up to `slots` slices at once.
 
         limits: what its slices are expected to use, for a tier that sizes the box beforehand. The limits of a
-        slice are those that `run` is given. Raises BoxError, also for a bundle that is broken."""
+        slice are those that `run` is given. environment: a folder of packages, as `pip install --target` makes
+        it, that comes before the system's; `.pth` files in it are not run. reuse: keep a slice's process for the
+        next one, so that modules stay imported; the scratch folder is wiped all the same. Raises BoxError, also
+        for a bundle that is broken, and where the tier is None."""
         ...
 
     async def open_host(

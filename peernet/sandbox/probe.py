@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
+
+from peernet.config.box import BoxConfig
 
 _PLAIN = (
     "limited: wall-clock and processor time, memory, open files and the size of each file, for every slice",
@@ -16,15 +19,16 @@ _PLAIN = (
 class Findings:
     """What was found. tier: the best that works here; None: this machine submits jobs but can't execute them.
 
-    notes: for people: what is protected and what is not, or what is missing.
+    notes: for people: what is protected and what is not, or what is missing. tiers: all that work, best first.
     """
 
     tier: str | None
     notes: tuple[str, ...]
+    tiers: tuple[str, ...] = ()
 
 
-def probe() -> Findings:
-    """Find the tier of this machine."""
+def probe(scratch: Path, config: BoxConfig) -> Findings:
+    """Find the tiers of this machine. scratch: where boxes have their folders."""
     if sys.platform == "linux":
-        return Findings("plain", _PLAIN)
+        return Findings("C", _PLAIN, ("C",))
     return Findings(None, (f"boxes need Linux, and this is {sys.platform}: this peer does not execute slices",))

@@ -90,7 +90,7 @@ class SliceResult(Message, frozen=True, array_like=True, gc=False):
     failure (`core.work.votes`), error is its one line and traceback its text."""
 
     lease: LeaseKey
-    status: Literal["ok", "error", "timeout", "memory", "exited", "unencodable", "too_large"]
+    status: Literal["ok", "error", "timeout", "memory", "exited", "unencodable", "too_large", "scratch"]
     digest: Hash
     size: Count
     cpu_seconds: Seconds

@@ -235,7 +235,7 @@ class World:
             speed=spec.speed,
             python="3.11",
             platform="linux-x86_64",
-            tier="plain",
+            tier="A",
         )
 
     def _join(self, machine: Machine, life: int, introducers: Sequence[int]) -> None:

@@ -91,7 +91,7 @@ def test_id_makes_the_key_once(peernet: Run, home: Home, json_lines: Lines) -> N
 def test_id_of_a_running_peer_tells_its_addresses(peernet: Run, fake_peer: Any, json_lines: Lines) -> None:
     worker = WorkerState(2, 0, 0, 0, "")
     address = "/ip4/127.0.0.1/tcp/4001"
-    fake_peer.answer(Status, StatusReply("12D3KooWA", (address,), __version__, 1, 0, 0, "plain", worker, {}))
+    fake_peer.answer(Status, StatusReply("12D3KooWA", (address,), __version__, 1, 0, 0, "A", worker, {}))
     [line] = json_lines(peernet("id", "--json").stdout)
     assert line["running"]
     assert line["addresses"] == [address]

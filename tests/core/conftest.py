@@ -46,7 +46,7 @@ KINDS: tuple[type[Record], ...] = (
     MineRecord,
 )
 MACHINE = ev.MachineMeasured(
-    cores=2, memory=2**32, load=0.1, speed=1.0, python="3.11", platform="linux-x86_64", tier="plain"
+    cores=2, memory=2**32, load=0.1, speed=1.0, python="3.11", platform="linux-x86_64", tier="A"
 )
 
 

@@ -164,7 +164,7 @@ def test_whatever_strangers_say_the_core_goes_on(seed: int) -> None:
     seen: list[bytes] = [ME, *STRANGERS]
     mono = 0.0
     queue: list[ev.Event] = [
-        ev.MachineMeasured(2, 2**33, 0.0, 1.0, "3.11", "linux-x86_64", "plain"),
+        ev.MachineMeasured(2, 2**33, 0.0, 1.0, "3.11", "linux-x86_64", "A"),
         ev.SubmitAsked(1, ev.Submission(digest(b"h"), digest(b"w"), 9, needs_python="", patience=1e6)),
     ]
     pending = list(core.start(Restored(), ev.Now(mono, START)))

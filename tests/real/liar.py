@@ -14,7 +14,7 @@ import trio
 from peernet.results import decode, encode
 from peernet.runtime.main import run_until_told
 from peernet.runtime.options import PeerOptions
-from peernet.sandbox import Limits, Outcome, PlainExecutor
+from peernet.sandbox import BoxExecutor, Limits, Outcome
 from peernet.storage.home import Home
 
 
@@ -33,11 +33,11 @@ class LyingBox:
         await self._box.aclose()
 
 
-class LyingExecutor(PlainExecutor):
+class LyingExecutor(BoxExecutor):
     """Opens lying boxes."""
 
-    async def open_box(self, bundle: bytes, limits: Limits, slots: int) -> Any:
-        return LyingBox(await super().open_box(bundle, limits, slots))
+    async def open_box(self, bundle: bytes, limits: Limits, slots: int, **more: Any) -> Any:
+        return LyingBox(await super().open_box(bundle, limits, slots, **more))
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def main() -> None:
     options = PeerOptions(
         home=home, host=given.host, port=given.port, join=tuple(given.addresses), slots=given.nprocs
     )
-    executor = LyingExecutor(Home.open(home).scratch_folder, options.config.box)
+    executor = LyingExecutor("C", Home.open(home).scratch_folder, options.config.box)
     trio.run(lambda: run_until_told(options, lambda node: print(node.addresses[0], flush=True), executor=executor))
 
 

@@ -79,6 +79,7 @@ def _limits() -> dict[str, object]:
         "scratch": 1,
         "result": 1,
         "open_files": 64,
+        "threads": 8,
     }
 
 
@@ -116,7 +117,7 @@ def test_a_header_that_is_no_message_is_refused(header: object) -> None:
         {"seconds": "1"},
         {"memory": 0},
         {"memory": 1 << 62},
-        {"open_files": 7},
+        {"open_files": 7, "threads": 8},
         {"scratch": None},
         {"colour": 1},
     ],

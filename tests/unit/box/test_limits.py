@@ -10,8 +10,8 @@ from peernet.config import BoxConfig
 
 def test_the_defaults_are_those_of_the_config() -> None:
     assert default_limits(BoxConfig()) == Limits()
-    changed = default_limits(BoxConfig(memory=5, seconds=6.0, scratch=7, result=8, open_files=9))
-    assert changed == Limits(memory=5, seconds=6.0, scratch=7, result=8, open_files=9)
+    changed = default_limits(BoxConfig(memory=5, seconds=6.0, scratch=7, result=8, open_files=9, threads=10))
+    assert changed == Limits(memory=5, seconds=6.0, scratch=7, result=8, open_files=9, threads=10)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ def test_the_defaults_are_those_of_the_config() -> None:
         {"scratch": -1},
         {"result": -1},
         {"open_files": 7},
+        {"threads": 0},
         {"seconds": 0.0},
         {"seconds": float("nan")},
         {"cpu_seconds": 0.0},

@@ -13,7 +13,7 @@ import pytest
 from peernet.config import BoxConfig
 from peernet.project import Bundle, Cutter
 from peernet.results import decode
-from peernet.sandbox import Box, HostBox, Limits, Outcome, PlainExecutor
+from peernet.sandbox import Box, BoxExecutor, HostBox, Limits, Outcome
 
 LIMITS = Limits(seconds=30.0)
 
@@ -61,16 +61,16 @@ def values() -> Callable[[Outcome], Any]:
 
 
 @pytest.fixture
-async def executor(tmp_path: Path) -> AsyncIterator[PlainExecutor]:
+async def executor(tmp_path: Path) -> AsyncIterator[BoxExecutor]:
     """An executor that is closed afterwards, and must leave nothing behind."""
-    executor = PlainExecutor(tmp_path / "boxes", BoxConfig())
+    executor = BoxExecutor("C", tmp_path / "boxes", BoxConfig())
     yield executor
     await executor.aclose()
     assert list((tmp_path / "boxes").iterdir()) == []
 
 
 @pytest.fixture
-async def open_box(executor: PlainExecutor) -> AsyncIterator[Callable[..., Awaitable[Box]]]:
+async def open_box(executor: BoxExecutor) -> AsyncIterator[Callable[..., Awaitable[Box]]]:
     """Open a box of a project given by its source."""
     async with AsyncExitStack() as stack:
 
@@ -94,7 +94,7 @@ def run(open_box: Callable[..., Awaitable[Box]]) -> Callable[..., Awaitable[Outc
 
 
 @pytest.fixture
-async def open_host(executor: PlainExecutor) -> AsyncIterator[Callable[..., Awaitable[HostBox]]]:
+async def open_host(executor: BoxExecutor) -> AsyncIterator[Callable[..., Awaitable[HostBox]]]:
     """Open the job host of a project given by its source."""
     async with AsyncExitStack() as stack:
 

@@ -15,7 +15,7 @@ import trio
 
 from peernet.config import BoxConfig
 from peernet.errors import BoxError
-from peernet.sandbox import Box, Limits, Outcome, PlainExecutor
+from peernet.sandbox import Box, BoxExecutor, Limits, Outcome
 
 pytestmark = pytest.mark.real
 
@@ -106,7 +106,7 @@ async def test_the_start_of_a_slice_is_told_once_and_slices_over_the_slots_wait(
 
 
 async def test_a_killed_zygote_is_an_error_for_every_run_and_leaves_nothing(
-    executor: PlainExecutor, open_box: OpenBox, inputs: Bundler, tmp_path: Path
+    executor: BoxExecutor, open_box: OpenBox, inputs: Bundler, tmp_path: Path
 ) -> None:
     box: Any = await open_box(SLEEPER, slots=2)
     errors: list[str] = []
@@ -129,7 +129,7 @@ async def test_a_killed_zygote_is_an_error_for_every_run_and_leaves_nothing(
 
 
 async def test_closing_ends_running_slices_and_removes_the_folder(
-    executor: PlainExecutor, inputs: Bundler, make_bundle: Bundler, tmp_path: Path
+    executor: BoxExecutor, inputs: Bundler, make_bundle: Bundler, tmp_path: Path
 ) -> None:
     box: Any = await executor.open_box(make_bundle(SLEEPER), LIMITS, 1)
     zygote = box.pid
@@ -148,7 +148,7 @@ async def test_closing_ends_running_slices_and_removes_the_folder(
 
 
 async def test_closing_does_not_wait_for_a_stopped_zygote(make_bundle: Bundler, tmp_path: Path) -> None:
-    executor = PlainExecutor(tmp_path / "stopped", BoxConfig(close_seconds=0.1))
+    executor = BoxExecutor("C", tmp_path / "stopped", BoxConfig(close_seconds=0.1))
     box: Any = await executor.open_box(make_bundle("def task(n):\n    return n\n"), LIMITS, 1)
     os.kill(box.pid, signal.SIGSTOP)
     await executor.aclose()
@@ -160,7 +160,7 @@ async def test_a_zygote_that_hangs_is_given_up_after_the_deadline(
     make_bundle: Bundler, inputs: Bundler, tmp_path: Path
 ) -> None:
     config = BoxConfig(close_seconds=0.1, grace_seconds=0.1)
-    executor = PlainExecutor(tmp_path / "hanging", config)
+    executor = BoxExecutor("C", tmp_path / "hanging", config)
     box: Any = await executor.open_box(make_bundle("def task(n):\n    return n\n"), LIMITS, 1)
     os.kill(box.pid, signal.SIGSTOP)
     with pytest.raises(BoxError, match="after its deadline"):
@@ -175,11 +175,11 @@ async def test_a_killed_peer_takes_its_boxes_along_and_the_next_one_cleans_up(
 import sys, trio
 from pathlib import Path
 from peernet.config import BoxConfig
-from peernet.sandbox import Limits, PlainExecutor
+from peernet.sandbox import Limits, BoxExecutor
 
 async def main():
     scratch, bundle, data = sys.argv[1:]
-    executor = PlainExecutor(Path(scratch), BoxConfig())
+    executor = BoxExecutor("C", Path(scratch), BoxConfig())
     box = await executor.open_box(Path(bundle).read_bytes(), Limits(), 1)
     print(box.pid, flush=True)
     await box.run(Path(data).read_bytes(), Limits(), lambda: None)
@@ -198,7 +198,7 @@ trio.run(main)
         peer.kill()
     await until(lambda: not is_alive(zygote) and not is_alive(child))
     assert len(list(scratch.iterdir())) == 2
-    await PlainExecutor(scratch, BoxConfig()).aclose()
+    await BoxExecutor("C", scratch, BoxConfig()).aclose()
     assert list(scratch.iterdir()) == []
 
 
@@ -206,16 +206,16 @@ async def test_an_executor_leaves_a_living_ones_folders_alone(
     open_box: OpenBox, inputs: Bundler, values: Values, tmp_path: Path
 ) -> None:
     box = await open_box("def task(n):\n    return n\n")
-    await PlainExecutor(tmp_path / "boxes", BoxConfig()).aclose()
+    await BoxExecutor("C", tmp_path / "boxes", BoxConfig()).aclose()
     assert values(await box.run(inputs(7), LIMITS, lambda: None)) == [7]
 
 
-async def test_a_bundle_that_is_broken_is_refused(executor: PlainExecutor) -> None:
+async def test_a_bundle_that_is_broken_is_refused(executor: BoxExecutor) -> None:
     with pytest.raises(BoxError, match="bundle"):
         await executor.open_box(b"no bundle", LIMITS, 1)
 
 
-async def test_a_disk_that_refuses_is_told(executor: PlainExecutor, make_bundle: Bundler, tmp_path: Path) -> None:
+async def test_a_disk_that_refuses_is_told(executor: BoxExecutor, make_bundle: Bundler, tmp_path: Path) -> None:
     [root] = [path for path in (tmp_path / "boxes").iterdir() if path.is_dir()]
     root.rmdir()
     root.write_bytes(b"")
@@ -231,10 +231,10 @@ import resource, signal, sys, trio
 from pathlib import Path
 from peernet.config import BoxConfig
 from peernet.errors import BoxError
-from peernet.sandbox import Limits, PlainExecutor
+from peernet.sandbox import Limits, BoxExecutor
 
 async def main():
-    executor = PlainExecutor(Path(sys.argv[1]), BoxConfig())
+    executor = BoxExecutor("C", Path(sys.argv[1]), BoxConfig())
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
     try:
         await executor.open_box(Path(sys.argv[2]).read_bytes(), Limits(), 1)
@@ -252,7 +252,7 @@ trio.run(main)
 
 
 async def test_a_cancelled_opening_leaves_nothing(
-    executor: PlainExecutor, make_bundle: Bundler, tmp_path: Path
+    executor: BoxExecutor, make_bundle: Bundler, tmp_path: Path
 ) -> None:
     with trio.CancelScope() as scope:
         scope.cancel()
@@ -262,7 +262,7 @@ async def test_a_cancelled_opening_leaves_nothing(
 
 
 async def test_a_closed_executor_opens_no_more(tmp_path: Path, make_bundle: Bundler) -> None:
-    executor = PlainExecutor(tmp_path / "closed", BoxConfig())
+    executor = BoxExecutor("C", tmp_path / "closed", BoxConfig())
     await executor.aclose()
     await executor.aclose()
     with pytest.raises(BoxError, match="closed"):

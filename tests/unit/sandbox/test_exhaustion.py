@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from peernet.errors import BoxError
-from peernet.sandbox import PlainExecutor
+from peernet.sandbox import BoxExecutor
 
 SQUARE = """
 def task(number):
@@ -24,7 +24,7 @@ def refuse(*_: object) -> Any:
 
 @pytest.mark.parametrize(("module", "name"), [(socket, "socketpair"), (os, "pipe")])
 async def test_a_box_that_gets_no_channel_is_an_error_of_the_box(
-    executor: PlainExecutor, make_bundle: Any, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
+    executor: BoxExecutor, make_bundle: Any, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(module, name, refuse)
@@ -36,7 +36,7 @@ async def test_a_box_that_gets_no_channel_is_an_error_of_the_box(
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the system waits in a thread in any case")
 async def test_a_box_ends_also_when_its_end_can_not_be_waited_for_by_a_descriptor(
-    executor: PlainExecutor, make_bundle: Any, monkeypatch: pytest.MonkeyPatch
+    executor: BoxExecutor, make_bundle: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = await executor.open_host(make_bundle(SQUARE), {}, lambda line: None)
     monkeypatch.setattr(os, "pidfd_open", refuse)

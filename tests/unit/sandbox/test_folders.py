@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from peernet.box.folders import BoxFolders
+from peernet.config import BoxConfig
 from peernet.errors import BoxError
 from peernet.sandbox import probe
 
@@ -63,10 +64,10 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
         BoxFolders(tmp_path / "file")
 
 
-def test_the_probe_says_what_is_not_protected(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_probe_says_what_is_not_protected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("sys.platform", "linux")
-    found = probe()
-    assert found.tier == "plain" and any("not protected" in note for note in found.notes)
+    found = probe(tmp_path, BoxConfig())
+    assert found.tier == "C" and any("not protected" in note for note in found.notes)
     monkeypatch.setattr("sys.platform", "win32")
-    found = probe()
+    found = probe(tmp_path, BoxConfig())
     assert found.tier is None and "win32" in found.notes[0]

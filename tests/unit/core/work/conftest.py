@@ -141,7 +141,7 @@ class Hand:
         self.desk.do(lambda: self.desk.owner.on_lost(self.peer, clean))
 
     def advert(self, author: PeerId | None = None) -> bytes:
-        body = Advert(self.instance, 4, 1 << 30, 4, 4, 0.0, 1.0, self.python, "linux", "plain", "anyone", "")
+        body = Advert(self.instance, 4, 1 << 30, 4, 4, 0.0, 1.0, self.python, "linux", "A", "anyone", "")
         who = author or self.peer
         wall = self.desk.clock.wall
         return seal(fake_sign(self.peer), who, ADVERT, encode_body(body), sequence=1, issued=wall, lifetime=120.0)

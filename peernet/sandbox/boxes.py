@@ -1,4 +1,4 @@
-"""The plain executor: resource limits, fresh processes and clean-up, but no isolation from the system."""
+"""The executor: starts boxes and job hosts, keeps them served, and leaves nothing of them behind."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from peernet.box.folders import BoxFolders
 from peernet.box.limits import Limits
 from peernet.config.box import BoxConfig
 from peernet.errors import BoxError
-from peernet.sandbox.executor import Box, HostBox
-from peernet.sandbox.plainbox import PlainBox
-from peernet.sandbox.plainhost import PlainHost
+from peernet.sandbox.executor import Box, Executor, HostBox
+from peernet.sandbox.hostprocess import HostProcess
 from peernet.sandbox.process import BoxProcess, start_process
+from peernet.sandbox.zygotebox import ZygoteBox
 
 
-class PlainExecutor:
-    """An `Executor` whose boxes are child processes of this one, with this user's rights.
+class BoxExecutor:
+    """An `Executor` of one tier. Job hosts are in every tier child processes of this one, with this user's rights:
+    they run the user's own project, which reads the user's files.
 
     Make it, and open boxes, in the thread of trio's loop: boxes die with the thread that started them.
 
+    tier: how boxes are confined; None: this machine runs no slices, and `open_box` raises.
     scratch: the folder for all that boxes write; this executor uses a folder of its own in it, and removes those
     that killed peers left there.
 
@@ -33,19 +35,24 @@ class PlainExecutor:
         BoxError: the folder can't be used.
     """
 
-    tier = "plain"
-
-    def __init__(self, scratch: Path, config: BoxConfig) -> None:
+    def __init__(self, tier: str | None, scratch: Path, config: BoxConfig) -> None:
+        self.tier = tier
         self._folders = BoxFolders(scratch)
         self._config = config
-        self._boxes: set[PlainBox | PlainHost] = set()
+        self._boxes: set[ZygoteBox | HostProcess] = set()
         self._closed = False
 
-    async def open_box(self, bundle: bytes, limits: Limits, slots: int) -> Box:
+    async def open_box(
+        self, bundle: bytes, limits: Limits, slots: int, *, environment: Path | None = None, reuse: bool = False
+    ) -> Box:
         """See `Executor.open_box`."""
+        if self.tier is None:
+            raise BoxError(
+                "this machine has no sandbox, so it runs no slices: `peernet doctor` says what is missing"
+            )
         if not 1 <= slots <= self._config.slots:
             raise BoxError(f"a box has 1 to {self._config.slots} slots, not {slots}")
-        box = PlainBox(self._start("peernet.box.zygote"), slots, self._config)
+        box = ZygoteBox(self._start("peernet.box.zygote"), slots, self._config)
         self._spawn(box, partial(box.serve, bundle))
         await self._or_close(box, box.opened())
         return box
@@ -54,7 +61,7 @@ class PlainExecutor:
         self, bundle: bytes, overrides: dict[str, object], on_output: Callable[[str], None]
     ) -> HostBox:
         """See `Executor.open_host`."""
-        host = PlainHost(self._start("peernet.box.host"), on_output, self._config)
+        host = HostProcess(self._start("peernet.box.host"), on_output, self._config)
         self._spawn(host, host.serve)
         await self._or_close(host, host.open(bundle, overrides))
         return host
@@ -74,7 +81,7 @@ class PlainExecutor:
             raise BoxError("the executor is closed")
         return start_process(module, self._folders.make(), self._config)
 
-    def _spawn(self, box: PlainBox | PlainHost, serve: Callable[[], Awaitable[None]]) -> None:
+    def _spawn(self, box: ZygoteBox | HostProcess, serve: Callable[[], Awaitable[None]]) -> None:
         """Serve a box for as long as it lives."""
         self._boxes.add(box)
 
@@ -86,7 +93,7 @@ class PlainExecutor:
 
         trio.lowlevel.spawn_system_task(keep)
 
-    async def _or_close(self, box: PlainBox | PlainHost, opening: Awaitable[None]) -> None:
+    async def _or_close(self, box: ZygoteBox | HostProcess, opening: Awaitable[None]) -> None:
         """Open a box; leave none behind that does not open, or whose opening is cancelled."""
         opened = False
         try:
@@ -95,3 +102,8 @@ class PlainExecutor:
         finally:
             if not opened:
                 await box.aclose()
+
+
+def make_executor(tier: str | None, scratch: Path, config: BoxConfig) -> Executor:
+    """Make the executor of a tier. None: job hosts only; `open_box` raises. See `BoxExecutor`."""
+    return BoxExecutor(tier, scratch, config)

@@ -29,7 +29,7 @@ class _Running:
     ended: trio.Event = field(default_factory=trio.Event)
 
 
-class PlainBox:
+class ZygoteBox:
     """A `Box` around one zygote. `serve` runs in a task of the executor for as long as the box lives."""
 
     def __init__(self, process: BoxProcess, slots: int, config: BoxConfig) -> None:

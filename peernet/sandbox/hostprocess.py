@@ -48,7 +48,7 @@ _ERRORS: dict[str, type[PeernetError]] = {
 }
 
 
-class PlainHost:
+class HostProcess:
     """A `HostBox` around one job host. `serve` runs in a task of the executor for as long as the host lives."""
 
     def __init__(self, process: BoxProcess, on_output: Callable[[str], None], config: BoxConfig) -> None:
