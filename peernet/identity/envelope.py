@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from peernet.errors import EnvelopeError
 from peernet.identity.keys import PEER_ID_BYTES, SIGNATURE_BYTES, Signer, Verifier
@@ -27,12 +28,18 @@ MAX_ENVELOPE = 64 * 1024
 MAX_SKEW = 60.0
 """Seconds that another peer's clock may be ahead of this one's."""
 
+KEPT = 256
+"""Envelopes cut or verified last whose outcome is remembered: one advert comes by gossip, in a store and with a
+pull within moments, and a simulator's peers all open the same bytes."""
+
+KEPT_BYTES = 2048
+"""Bytes of the largest envelope kept so: adverts and offers, some 300 each. So both memories stay below 2 MiB."""
+
 _PREFIX = b"peernet-envelope/1:"
 _HEADER = struct.Struct(">32sQddBI")
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """A record whose signature holds.
 
     author: who signed it. domain: what kind of record it is. sequence: a higher one replaces a lower one of the
@@ -51,16 +58,13 @@ class Opened:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
+class _Parts(NamedTuple):
     author: PeerId
     sequence: int
     issued: float
     lifetime: float
-    domain: bytes
+    domain: str
     body: bytes
-    signed: bytes
-    signature: bytes
 
 
 def seal(
@@ -124,21 +128,14 @@ def open_envelope(
     if len(data) > max_size:
         raise EnvelopeError(f"an envelope of {len(data)} bytes is over the limit of {max_size}", "oversized")
     parts = _split(data)
-    if parts.domain != domain.encode("ascii"):
+    if parts.domain != domain:
         raise EnvelopeError(f"an envelope of domain {parts.domain!r} came where {domain!r} belongs", "domain")
     expires = _expiry(parts, now, max_lifetime, max_skew)
-    if not verify(parts.author, _PREFIX + parts.signed, parts.signature):
+    holds = _holds_kept if len(data) <= KEPT_BYTES else _holds
+    if not holds(verify, parts.author, data):
         raise EnvelopeError(f"the signature of {short_peer_id(parts.author)} does not hold", "signature")
-    return Opened(
-        author=parts.author,
-        domain=domain,
-        sequence=parts.sequence,
-        issued=parts.issued,
-        lifetime=parts.lifetime,
-        expires=expires,
-        body=parts.body,
-        raw=data,
-    )
+    author, sequence, issued, lifetime, _, body = parts
+    return Opened(author, domain, sequence, issued, lifetime, expires, body, data)
 
 
 def peek_author(data: bytes) -> PeerId:
@@ -154,10 +151,15 @@ def peek_domain(data: bytes) -> str:
 
     Raises EnvelopeError with `reason` `undecodable` if it is no envelope.
     """
-    return _split(data).domain.decode("ascii", "replace")
+    return _split(data).domain
 
 
 def _split(data: bytes) -> _Parts:
+    """Cuts an envelope at its lengths, or remembers having done so."""
+    return _cut_kept(data) if len(data) <= KEPT_BYTES else _cut(data)
+
+
+def _cut(data: bytes) -> _Parts:
     """Cuts an envelope at its lengths, which must add up exactly."""
     if len(data) < _HEADER.size + SIGNATURE_BYTES:
         raise EnvelopeError(f"{len(data)} bytes are too few for an envelope", "undecodable")
@@ -166,16 +168,18 @@ def _split(data: bytes) -> _Parts:
     signature_start = body_start + body_length
     if len(data) != signature_start + SIGNATURE_BYTES:
         raise EnvelopeError("the lengths in an envelope do not add up to its size", "undecodable")
-    return _Parts(
-        author=PeerId(author),
-        sequence=sequence,
-        issued=issued,
-        lifetime=lifetime,
-        domain=data[_HEADER.size : body_start],
-        body=data[body_start:signature_start],
-        signed=data[:signature_start],
-        signature=data[signature_start:],
-    )
+    domain = data[_HEADER.size : body_start].decode("ascii", "replace")
+    return _Parts(PeerId(author), sequence, issued, lifetime, domain, data[body_start:signature_start])
+
+
+def _holds(verify: Verifier, author: PeerId, data: bytes) -> bool:
+    """Whether the signature at the end of an envelope is its author's over all before it."""
+    return verify(author, _PREFIX + data[:-SIGNATURE_BYTES], data[-SIGNATURE_BYTES:])
+
+
+# Both depend on nothing but their arguments, so what they returned once is true for ever.
+_cut_kept = lru_cache(maxsize=KEPT)(_cut)
+_holds_kept = lru_cache(maxsize=KEPT)(_holds)
 
 
 def _expiry(parts: _Parts, now: float, max_lifetime: float, max_skew: float) -> float:

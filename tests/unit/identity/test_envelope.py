@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from peernet.errors import EnvelopeError
-from peernet.identity.envelope import MAX_ENVELOPE, Opened, open_envelope, peek_author, seal
+from peernet.identity.envelope import KEPT_BYTES, MAX_ENVELOPE, Opened, open_envelope, peek_author, seal
 from peernet.identity.keys import KeyPair, verify
 from peernet.types import PeerId
 
@@ -215,3 +215,28 @@ def test_what_nobody_would_open_is_not_sealed(wrong: dict[str, object]) -> None:
 def test_an_author_of_a_wrong_length_is_not_sealed() -> None:
     with pytest.raises(ValueError, match="32 bytes, this one has 31"):
         seal(ALICE.sign, PeerId(bytes(31)), DOMAIN, b"", sequence=0, issued=NOW, lifetime=1)
+
+
+def test_what_is_remembered_of_an_envelope_changes_no_verdict() -> None:
+    data = sealed()
+    assert opened(data) == opened(data)
+    with pytest.raises(EnvelopeError, match="signature"):
+        open_envelope(data, DOMAIN, now=NOW, verify=lambda *_: False, max_lifetime=120)
+    with pytest.raises(EnvelopeError, match="expired"):
+        opened(data, now=NOW + 1e6)
+    assert opened(data) == opened(data)
+
+
+def test_small_envelopes_are_verified_once_and_large_ones_are_not_kept() -> None:
+    asked: list[PeerId] = []
+
+    def counting(author: PeerId, data: bytes, signature: bytes) -> bool:
+        asked.append(author)
+        return verify(author, data, signature)
+
+    for size, times in ((KEPT_BYTES - 200, 1), (KEPT_BYTES, 3)):
+        asked.clear()
+        data = sealed(b"x" * size)
+        for _ in range(3):
+            open_envelope(data, DOMAIN, now=NOW, verify=counting, max_lifetime=120)
+        assert len(asked) == times
