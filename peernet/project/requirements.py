@@ -1,0 +1,292 @@
+"""What a project needs to be installed: declared in its file, checked, and compared with what a machine has.
+
+What reads requirements and the disk is imported on first use: boxes import this package and need neither.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, NoReturn
+
+from peernet.config.environments import (
+    MAX_BLOCK_CHARS,
+    MAX_LISTED_CHARS,
+    MAX_LISTED_PACKAGES,
+    MAX_PACKAGE_CHARS,
+    MAX_REQUIREMENT_CHARS,
+    MAX_REQUIREMENTS,
+)
+from peernet.errors import ProjectError
+from peernet.results import short_repr
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+_OPENING = re.compile(r"# /// ([a-zA-Z0-9-]+)")
+_CLOSING = "# ///"
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_OWN_INDEX = "each peer takes packages from its own index: name a package and its version, as in 'numpy>=1.26'"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The inline metadata of a script (PEP 723).
+
+    requires_python: the versions of Python that it runs on, as in ">=3.11"; "" for any.
+    dependencies: what it needs installed, as `check` returns it.
+    """
+
+    requires_python: str = ""
+    dependencies: tuple[str, ...] = ()
+
+
+def read_block(source: str) -> Script:
+    """Read the `# /// script` block of a source text; without one, or with one that never ends, nothing is needed.
+
+    Fields that have no meaning here (`[tool]` among them) are passed over, as PEP 723 wants it.
+
+    Raises:
+        ProjectError: naming the line, when there are several such blocks, one is not TOML, or a field is wrong.
+    """
+    blocks = _find_blocks(source.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+    if not blocks:
+        return Script()
+    if len(blocks) > 1:
+        raise ProjectError(f"line {blocks[1][0]}: a second `# /// script` block; keep one")
+    start, lines = blocks[0]
+    if sum(map(len, lines)) > MAX_BLOCK_CHARS:
+        raise ProjectError(f"line {start}: the `# /// script` block has more than {MAX_BLOCK_CHARS} characters")
+    fields = _parse_toml(lines, start)
+    return Script(_requires_python(fields, lines, start), _dependencies(fields, lines, start))
+
+
+def check(texts: Iterable[str]) -> tuple[str, ...]:
+    """Check requirements (PEP 508) and return them in their one normal form: sorted, each once.
+
+    texts: as in `("numpy>=1.26", "scipy; sys_platform == 'linux'")`.
+
+    Raises:
+        ProjectError: one is no requirement, names a place instead of a package (a URL, a path, an option), or asks
+            for extras; or there are too many, or one is too long.
+    """
+    if isinstance(texts, str):
+        raise ProjectError(f"requirements={short_repr(texts)}: it must be a list of them, as in [{texts!r}]")
+    normal: set[str] = set()
+    for text in texts:
+        normal.add(_normal(text))
+        if len(normal) > MAX_REQUIREMENTS:
+            raise ProjectError(
+                f"there are more than {MAX_REQUIREMENTS} requirements; name what is imported, not what that needs"
+            )
+    return tuple(sorted(normal))
+
+
+def lacking(requirements: Iterable[str], installed: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the requirements that are not met. A marker that this interpreter does not match asks for nothing.
+
+    requirements: as `check` returns them. installed: versions by canonical name. A pre-release that is installed
+    meets a requirement that its number meets.
+
+    Raises:
+        ProjectError: one is not what `check` returns.
+    """
+    return tuple(text for text in requirements if not _is_met(text, installed))
+
+
+def canonical_name(name: str) -> str:
+    """The normal form of a package's name: `Foo_Bar.baz` and `foo-bar-baz` are one package (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def installed_packages() -> tuple[str, ...]:
+    """The packages that this peer's boxes can import, as "name==version" with canonical names, sorted.
+
+    Boxes see what is installed beside the interpreter, and neither the user's own packages nor the current folder.
+    Where there are more than fit an advert, those that fewest others need are left out: projects name the common
+    ones. Reads the disk.
+    """
+    from importlib import metadata
+    from site import getsitepackages
+
+    found: dict[str, str] = {}
+    needed: Counter[str] = Counter()
+    for distribution in metadata.distributions(path=getsitepackages()):
+        name = distribution.name
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or not distribution.version:
+            continue  # the remains of a broken installation
+        found.setdefault(canonical_name(name), distribution.version)
+        needed.update({_name_in(text) for text in distribution.requires or ()})
+    return _listed(found, needed)
+
+
+def _listed(found: Mapping[str, str], needed: Mapping[str, int]) -> tuple[str, ...]:
+    """As many "name==version" as the bounds allow, sorted."""
+    listed: list[str] = []
+    size = 0
+    for name in sorted(found, key=lambda name: (-needed.get(name, 0), name)):
+        text = f"{name}=={found[name]}"
+        if len(text) > MAX_PACKAGE_CHARS or not text.isascii() or not text.isprintable():
+            continue
+        if len(listed) == MAX_LISTED_PACKAGES or size + len(text) > MAX_LISTED_CHARS:
+            break
+        listed.append(text)
+        size += len(text)
+    return tuple(sorted(listed))
+
+
+def _name_in(text: str) -> str:
+    """The canonical name at the start of a distribution's requirement, or nothing."""
+    match = _NAME.match(text)
+    return canonical_name(match.group()) if match else ""
+
+
+# --- one requirement ------------------------------------------------------------------------------------------
+
+
+def _normal(text: object) -> str:
+    if not isinstance(text, str):
+        raise ProjectError(f"the requirement {short_repr(text)} must be a text, as in 'numpy>=1.26'")
+    text = text.strip()
+    if len(text) > MAX_REQUIREMENT_CHARS:
+        raise ProjectError(
+            f"the requirement {text[:40]!r}… has {len(text)} characters; it may have {MAX_REQUIREMENT_CHARS}"
+        )
+    requirement = _parse(text)
+    requirement.name = canonical_name(requirement.name)
+    normal = str(requirement)
+    if len(normal) > MAX_REQUIREMENT_CHARS:
+        raise ProjectError(
+            f"the requirement {text[:40]!r}… is too long: {len(normal)} characters when written out"
+        )
+    return normal
+
+
+def _parse(text: str) -> Requirement:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    if text.startswith("-"):
+        _refuse(text, "it is an option of an installer; " + _OWN_INDEX)
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement as error:
+        if "://" in text or text.startswith(("git+", "hg+", "svn+", "bzr+")):
+            _refuse(text, "it is a URL; " + _OWN_INDEX)
+        if text.startswith((".", "/", "\\", "~")) or "/" in text.partition(";")[0]:
+            _refuse(text, "it is a path, and only this machine has it; " + _OWN_INDEX)
+        reason = str(error).partition("\n")[0]
+        _refuse(text, f"{reason}; write it as in 'numpy>=1.26' (PEP 508)")
+    except RecursionError:
+        _refuse(text, "its marker is nested too deep; write fewer parentheses")
+    if requirement.url is not None:
+        _refuse(text, "it names a URL; " + _OWN_INDEX)
+    if requirement.name.lower().endswith(_ARCHIVES):
+        _refuse(text, "it is the name of a file; " + _OWN_INDEX)
+    if requirement.extras:
+        extras = ", ".join(sorted(requirement.extras))
+        _refuse(text, f"a peer can't say whether it has the extra {extras}; name the packages that it stands for")
+    return requirement
+
+
+def _refuse(text: str, reason: str) -> NoReturn:
+    raise ProjectError(f"the requirement {text!r} can't be used: {reason}")
+
+
+@lru_cache(maxsize=1024)
+def _cached(text: str) -> Requirement:
+    """A requirement that is only read. The bound is that of all requirements of 16 jobs."""
+    return _parse(text)
+
+
+def _is_met(text: str, installed: Mapping[str, str]) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    requirement = _cached(text)
+    if requirement.marker is not None and not requirement.marker.evaluate():
+        return True
+    version = installed.get(canonical_name(requirement.name))
+    if version is None:
+        return False
+    try:
+        return requirement.specifier.contains(Version(version), prereleases=True)
+    except InvalidVersion:
+        return not requirement.specifier
+
+
+# --- the block ------------------------------------------------------------------------------------------------
+
+
+def _find_blocks(lines: list[str]) -> list[tuple[int, list[str]]]:
+    """The number of the first content line (from 1) and the content lines of each script block."""
+    blocks: list[tuple[int, list[str]]] = []
+    at = 0
+    while at < len(lines):
+        opening = _OPENING.fullmatch(lines[at])
+        at += 1
+        if opening is None:
+            continue
+        end = at
+        while end < len(lines) and (lines[end] == "#" or lines[end].startswith("# ")):
+            end += 1
+        closings = [number for number in range(at, end) if lines[number] == _CLOSING]
+        if not closings or closings[-1] == at:
+            continue  # PEP 723: without an end it is no block
+        if opening.group(1) == "script":
+            blocks.append((at + 1, [line[2:] for line in lines[at : closings[-1]]]))
+        at = closings[-1] + 1
+    return blocks
+
+
+def _parse_toml(lines: list[str], start: int) -> dict[str, object]:
+    import tomllib
+
+    try:
+        return tomllib.loads("\n".join(lines))
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"\(at line (\d+), column \d+\)", str(error))
+        number = start + int(place.group(1)) - 1 if place else start + len(lines) - 1
+        reason = str(error).partition(" (at ")[0]
+        raise ProjectError(f"line {number}: the `# /// script` block is not TOML: {reason}") from None
+    except RecursionError:
+        raise ProjectError(f"line {start}: the `# /// script` block is nested too deep") from None
+
+
+def _requires_python(fields: dict[str, object], lines: list[str], start: int) -> str:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    value = fields.get("requires-python", "")
+    place = f"line {_line_of('requires-python', lines, start)}: requires-python = {short_repr(value)}"
+    if not isinstance(value, str):
+        raise ProjectError(f'{place}: it must be a text, as in ">=3.11"')
+    if len(value) > MAX_REQUIREMENT_CHARS:
+        raise ProjectError(f"{place}: it has more than {MAX_REQUIREMENT_CHARS} characters")
+    try:
+        return str(SpecifierSet(value))
+    except InvalidSpecifier:
+        raise ProjectError(f'{place}: it is no range of versions; write it as in ">=3.11"') from None
+
+
+def _dependencies(fields: dict[str, object], lines: list[str], start: int) -> tuple[str, ...]:
+    values = fields.get("dependencies", [])
+    line = _line_of("dependencies", lines, start)
+    if not isinstance(values, list):
+        raise ProjectError(f"line {line}: dependencies = {short_repr(values)}: it must be a list of texts")
+    for value in values:
+        try:
+            check([value])
+        except ProjectError as error:
+            raise ProjectError(f"line {_line_of(str(value), lines, start, line)}: {error}") from None
+    try:
+        return check(values)
+    except ProjectError as error:
+        raise ProjectError(f"line {line}: {error}") from None
+
+
+def _line_of(text: str, lines: list[str], start: int, otherwise: int | None = None) -> int:
+    """The number of the first line of the block that holds a text; one may be written with escapes."""
+    numbers = (number for number, line in enumerate(lines, start) if text in line)
+    return next(numbers, start if otherwise is None else otherwise)
