@@ -148,14 +148,20 @@ class WorkConfig:
     advert_lifetime: float = 120.0
     """Seconds that an advert holds, and the most that is believed of another's: capacity changes by the minute."""
 
-    advert_interval: float = 4.0
-    """Seconds between two adverts of this peer at least, unless it pauses: each is signed, stored and gossiped."""
+    advert_renewal: float = 0.45
+    """An advert is renewed after 0.8 to 1.0 of this share of its lifetime: one that is lost leaves no gap, and the
+    DHT, which renews a record by itself after 0.45 to 0.6, never does so on top."""
+
+    advert_interval: float = 15.0
+    """Seconds that a change must last to be told to the neighbours before the renewal, less up to a quarter by
+    chance. Each is signed and goes to a dozen peers; they only weigh by it how many of them are to ask for work,
+    and slices of a few seconds must not make storms of it."""
 
     advert_cache: int = 256
     """Adverts of others kept: a neighbourhood, not the world. Those that expire first make room."""
 
     advert_change: float = 0.25
-    """A change of the load, or of this share of the slots, that is worth telling before the renewal is due."""
+    """A change of this share of the slots or of the memory is worth telling before the renewal is due."""
 
     clone_warning: float = 300.0
     """Seconds between two warnings that another machine uses this key."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from peernet.core.advertcache import AdvertCache, AdvertView, decoded
 from peernet.core.context import Context, Timer
 from peernet.core.effects import Note
 from peernet.core.events import MachineMeasured
@@ -19,27 +20,10 @@ from peernet.identity.envelope import Opened, open_envelope, seal
 from peernet.identity.peerid import short_peer_id
 from peernet.types import PeerId
 from peernet.wire.base import ENVELOPE_LIMIT
-from peernet.wire.codec import decode_body, encode_body
+from peernet.wire.codec import encode_body
 from peernet.wire.signed import ADVERT, Advert
 
 Serves = Literal["anyone", "mine"]
-
-
-@dataclass(frozen=True, slots=True)
-class AdvertView:
-    """A valid advert of another peer. age: seconds since it was received."""
-
-    peer: PeerId
-    advert: Advert
-    age: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Cached:
-    opened: Opened
-    advert: Advert
-    received: float
-    until: float  # monotonic
 
 
 @dataclass(slots=True)
@@ -57,14 +41,16 @@ class Adverts:
 
     Args:
         ctx: the core's context.
-        publish: called with this peer's envelope whenever it is to be spread: once the machine has been measured,
-            about every third of a lifetime, and soon after something material has changed.
+        publish: called with this peer's envelope when it is to be known for a while: once the machine has been
+            measured, at every renewal, and when work is refused or taken again. Also when something else
+            material has changed, unless `tell_by` named a cheaper way for that.
     """
 
     def __init__(self, ctx: Context, publish: Callable[[bytes], None]) -> None:
         self._ctx = ctx
         self._bounds = ctx.config.work
         self._publish = publish
+        self._tell = publish
         self._standing = Standing(0, "mine", lambda: 0)
         self._on_measured: Callable[[], None] = lambda: None
         self._measured: MachineMeasured | None = None
@@ -75,14 +61,17 @@ class Adverts:
         self._sequence = 0
         self._renewal: Timer | None = None
         self._change: Timer | None = None
-        self._cache: dict[PeerId, _Cached] = {}
-        self._expiry: Timer | None = None
+        self._heard = AdvertCache(ctx)
         self._warned = float("-inf")
 
     def attach(self, slots: int, serves: Serves, free: Callable[[], int], on_measured: Callable[[], None]) -> None:
         """Let the worker say how many slots it has and whom it serves; it hears when the machine is measured."""
         self._standing = Standing(slots, serves, free)
         self._on_measured = on_measured
+
+    def tell_by(self, tell: Callable[[bytes], None]) -> None:
+        """Let changes go to the neighbours only, who look at them now: the DHT has them with the next renewal."""
+        self._tell = tell
 
     def start(self) -> None:
         """Note when this run began: adverts under this key from before are its own."""
@@ -94,8 +83,8 @@ class Adverts:
         self._measured = measured
         if first:
             self._renew()
-        else:
-            self.changed()
+        elif self._told is not None and self._change is None:
+            self._tell_later(self._told)
         self._on_measured()
 
     @property
@@ -114,7 +103,7 @@ class Adverts:
             cores=machine.cores,
             memory=machine.memory,
             slots=standing.slots,
-            free=0 if standing.paused else standing.free(),
+            free=self._free(),
             load=machine.load,
             speed=machine.speed,
             python=machine.python,
@@ -124,20 +113,20 @@ class Adverts:
             paused=standing.paused[:128],
         )
 
+    def _free(self) -> int:
+        return 0 if self._standing.paused else self._standing.free()
+
     def own(self) -> bytes:
-        """Return this peer's signed advert: the last one, or a new one if that is old or materially wrong.
+        """Return this peer's signed advert: the last one, or a new one if that is old or what others decide by is
+        wrong. It is the one that the neighbours have: a new one is told to them as well.
 
         Empty until the machine has been measured: there is nothing to say before.
         """
-        if self._measured is None:
+        if self._measured is None or self._told is None:
             return b""
         age = self._ctx.now.mono - self._sealed
-        told = self._told
-        current = self.current()
-        if told is None or age >= self._bounds.advert_lifetime / 2 or told.paused != current.paused:
-            return self._seal(current)
-        if age >= self._bounds.advert_interval and self._differs(told, current):
-            return self._seal(current)
+        if age >= self._bounds.advert_interval and self._unfit(self._told, self.current()):
+            self._tell(self._seal(self.current()))
         return self._envelope
 
     def pause(self, reason: str) -> None:
@@ -148,24 +137,30 @@ class Adverts:
                 self._renew()
 
     def changed(self) -> None:
-        """Free slots or the load may have changed: publish soon if that is material."""
-        if self._measured is None or self._change is not None:
-            return
-        if self._told is not None and self._differs(self._told, self.current()):
-            due = max(self._ctx.now.mono, self._sealed + self._bounds.advert_interval)
-            self._change = self._ctx.at(due, self._publish_change)
+        """Free slots may have changed: tell the neighbours if that is material, and still is after the interval.
 
-    def _publish_change(self) -> None:
+        Short slices free and fill slots all the time, and a job does so to hundreds of peers at once.
+        """
+        told = self._told
+        if told is not None and self._change is None and told.free != self._free():
+            self._tell_later(told)
+
+    def _tell_later(self, told: Advert) -> None:
+        if self._differs(told, self.current()):
+            pause = self._bounds.advert_interval * self._ctx.random.uniform(0.75, 1.0)
+            self._change = self._ctx.after(pause, self._tell_change)
+
+    def _tell_change(self) -> None:
         self._change = None
         if self._told is not None and self._differs(self._told, self.current()):
-            self._renew()
+            self._tell(self._seal(self.current()))
 
     def _renew(self) -> None:
         """Seal and publish, and plan the next time. Jittered, so that a group started together drifts apart."""
         if self._renewal is not None:
             self._renewal.cancel()
-        third = self._bounds.advert_lifetime / 3
-        self._renewal = self._ctx.after(third * self._ctx.random.uniform(0.8, 1.0), self._renew)
+        pause = self._bounds.advert_lifetime * self._bounds.advert_renewal
+        self._renewal = self._ctx.after(pause * self._ctx.random.uniform(0.8, 1.0), self._renew)
         self._publish(self._seal(self.current()))
 
     def _seal(self, advert: Advert) -> bytes:
@@ -186,16 +181,20 @@ class Adverts:
         return self._envelope
 
     def _differs(self, told: Advert, current: Advert) -> bool:
-        """Whether others would decide otherwise if they knew."""
-        step = self._bounds.advert_change
+        """Whether others would decide otherwise if they knew. The load is for people, who get it with the next
+        renewal."""
         return (
             (told.free == 0) != (current.free == 0)
-            or abs(told.free - current.free) >= max(1.0, step * current.slots)
-            or abs(told.load - current.load) >= step
+            or abs(told.free - current.free) >= max(1.0, self._bounds.advert_change * current.slots)
             or told.paused != current.paused
-            or (told.cores, told.python, told.tier) != (current.cores, current.python, current.tier)
-            or abs(told.memory - current.memory) >= step * told.memory
+            or self._unfit(told, current)
         )
+
+    def _unfit(self, told: Advert, current: Advert) -> bool:
+        """Whether an owner would judge by the one what the other does not bear out."""
+        if (told.cores, told.python, told.tier) != (current.cores, current.python, current.tier):
+            return True
+        return abs(told.memory - current.memory) >= self._bounds.advert_change * told.memory
 
     # --- others' --------------------------------------------------------------------------------------------
 
@@ -219,7 +218,7 @@ class Adverts:
                 max_lifetime=self._bounds.advert_lifetime,
                 max_size=ENVELOPE_LIMIT,
             )
-            advert = decode_body(Advert, opened.body)
+            advert = decoded(opened.body)
         except EnvelopeError as error:
             self._refuse(error.reason, source, str(error))
             return None
@@ -229,33 +228,24 @@ class Adverts:
         if opened.author == self._ctx.me:
             self._own_key(opened, advert, source)
             return None
-        known = self._cache.get(opened.author)
-        if known is not None and opened.raw == known.opened.raw:
-            return opened
-        if known is not None and opened.sequence <= known.opened.sequence:
-            kind = "replayed" if opened.sequence < known.opened.sequence else "contradictory"
-            self._refuse(kind, source, f"sequence {opened.sequence} of {short_peer_id(opened.author)}")
+        refused = self._heard.take(opened, advert)
+        if refused:
+            self._refuse(refused, source, f"sequence {opened.sequence} of {short_peer_id(opened.author)}")
             return None
-        self._keep(opened, advert, new=known is None)
         return opened
 
     def get(self, peer: PeerId) -> AdvertView | None:
         """Return the newest advert of a peer, or None."""
-        cached = self._cache.get(peer)
-        return None if cached is None else self._view(cached)
+        return self._heard.get(peer)
 
     def known(self) -> list[AdvertView]:
         """Return all valid adverts of others, in the order in which their peers were first heard of."""
-        return [self._view(cached) for cached in self._cache.values()]
+        return self._heard.views()
 
     def capacity(self) -> int:
         """Return the free slots of all peers known, this one included. One that boasts counts as a large machine,
         or it would keep all others from asking for work."""
-        most = self._bounds.worker_pull_crowd
-        return self.current().free + sum(min(most, cached.advert.free) for cached in self._cache.values())
-
-    def _view(self, cached: _Cached) -> AdvertView:
-        return AdvertView(cached.opened.author, cached.advert, self._ctx.now.mono - cached.received)
+        return self._free() + self._heard.free(self._bounds.worker_pull_crowd)
 
     def _refuse(self, kind: str, source: PeerId, text: str) -> None:
         self._ctx.refuse(f"advert: {kind}", source, text)
@@ -273,27 +263,3 @@ class Adverts:
                 "give one of the two a PEERNET_HOME with a key of its own"
             )
             self._ctx.note(Note("warning", text, peer=source))
-
-    def _keep(self, opened: Opened, advert: Advert, new: bool) -> None:
-        now = self._ctx.now
-        until = now.mono + (opened.expires - now.wall)
-        self._cache[opened.author] = _Cached(opened, advert, now.mono, until)
-        if len(self._cache) > self._bounds.advert_cache:
-            del self._cache[min(self._cache, key=lambda peer: self._cache[peer].until)]
-        if self._expiry is not None and until < self._expiry.when:
-            self._expiry.cancel()
-            self._expiry = None
-        if self._expiry is None:
-            self._expiry = self._ctx.at(until, self._expire)
-        if new:
-            self._ctx.note(Note("peers", peer=opened.author))
-
-    def _expire(self) -> None:
-        """Drop what has expired. One timer for all: it may wake early once an advert was renewed."""
-        self._expiry = None
-        now = self._ctx.now.mono
-        for peer in [peer for peer, cached in self._cache.items() if cached.until <= now]:
-            del self._cache[peer]
-            self._ctx.note(Note("peers", peer=peer))
-        if self._cache:
-            self._expiry = self._ctx.at(min(cached.until for cached in self._cache.values()), self._expire)

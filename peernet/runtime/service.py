@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import trio
 
 from peernet import __version__
-from peernet.core.adverts import AdvertView
+from peernet.core.advertcache import AdvertView
 from peernet.core.effects import Note
 from peernet.core.events import StopAsked, Submission, SubmitAsked, TrustAsked
 from peernet.core.work.stats import JobView

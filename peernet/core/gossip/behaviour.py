@@ -46,6 +46,7 @@ class Gossip:
         self._store = Store(self._config)
         self.neighbourhood = Neighbourhood(ctx, kad, self._welcome)
         self._tree = Plumtree(ctx, self.neighbourhood, self._store)
+        adverts.tell_by(self.spread_advert)
 
     @property
     def handlers(self) -> dict[type[Message], Callable[[PeerId, Body], Body | str | None]]:

@@ -72,6 +72,9 @@ class FakeAdverts:
         self.taken: list[tuple[PeerId, PeerId]] = []
         self.refuses = False
 
+    def tell_by(self, tell: Callable[[bytes], None]) -> None:
+        self.tell = tell
+
     def own(self) -> bytes:
         return self.envelope
 

@@ -386,7 +386,7 @@ def test_free_slots_are_advertised(scene, owner):
     assert advert_of(scene, scene.adverts.own()).free == 2
     owner.open_box()
     owner.grant(1, 2)
-    scene.wait(4)
+    scene.wait(scene.ctx.config.work.advert_interval)
     assert advert_of(scene, scene.published[-1]).free == 0
     assert scene.adverts.capacity() == 0
 
