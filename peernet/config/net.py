@@ -90,6 +90,17 @@ class NetConfig:
     """Live connections. Each costs a descriptor, of which a process has 1024 by default, and some 60 KiB.
     Beyond it the least recently used one that nobody holds is closed."""
 
+    spare_connections: int = 32
+    """Connections kept that neither side needs: those of lookups, so that the next one finds some peers without
+    dialling. At 60 KiB each they are 2 MiB; all peers of a small group stay connected."""
+
+    spare_seconds: float = 60.0
+    """Beyond `spare_connections`, one that carried nothing but pings for so long is closed. 30 pings cost what a
+    handshake does, so closing earlier would save nothing, and a lookup that goes on for longer finds it still."""
+
+    spare_check_seconds: float = 5.0
+    """How often it is looked for such connections."""
+
     holds: int = 4096
     """Peers that may be held. Neighbours and workers are far fewer; more is a fault of the caller."""
 

@@ -77,7 +77,7 @@ class Disconnect(msgspec.Struct, frozen=True, gc=False):
 
 
 class Hold(msgspec.Struct, frozen=True, gc=False):
-    """Keep the connection to this peer when others are closed for want of room (`on`), or no longer.
+    """Keep the connection to this peer when others are closed for want of room or use (`on`), or no longer.
 
     why: who wants it; a connection is held while any reason stands."""
 
@@ -206,9 +206,10 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     """Something that people or watchers want to know. Never changes anything.
 
     topic "job": the job changed (watchers look it up); "peers": the set of known peers changed; "refused": bytes
-    of a peer were refused; "warning": the user should read `text`; "work": what this worker does."""
+    of a peer were refused; "trust": a peer was banned; "warning": the user should read `text`; "work": what this
+    worker does."""
 
-    topic: Literal["job", "peers", "refused", "warning", "work"]
+    topic: Literal["job", "peers", "refused", "trust", "warning", "work"]
     text: str = ""
     job: JobId | None = None
     peer: PeerId | None = None

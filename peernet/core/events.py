@@ -71,11 +71,13 @@ class PeerConnected(msgspec.Struct, frozen=True, gc=False):
 
 
 class PeerLost(msgspec.Struct, frozen=True, gc=False):
-    """The connection ended. clean: the peer said goodbye."""
+    """The connection ended. clean: one of the two said goodbye. spare: nobody needed the connection, or its room
+    was wanted; the peer itself goes on, and may be connected to again."""
 
     peer: PeerId
     reason: str
     clean: bool
+    spare: bool = False
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
@@ -134,7 +136,8 @@ class HostOpened:
     """Value of a done `OpenHost`: what the project declares (the overrides of the submission applied).
 
     length: number of calls if known. slice_size: None for "choose by measurement". replicas, quorum: None for the
-    default policy. timeout: seconds for a slice, or None.
+    default policy. timeout: seconds for a slice, or None. confidence: how probable each result has to be right, in
+    place of replicas and quorum.
     """
 
     name: str
@@ -145,6 +148,7 @@ class HostOpened:
     timeout: float | None
     whole_slice: bool
     reduces: bool
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,8 +137,10 @@ class NodeCore:
 
     def handle(self, event: Event, now: Now) -> list[Effect]:
         """Take in one event; return what is wanted now. Due timers run first."""
-        self.context.now = now
-        self.context.run_timers()
+        ctx = self.context
+        ctx.now = now
+        if ctx.wake <= now.mono:
+            ctx.run_timers()
         _ROUTES[type(event)](self, event)
         return self._finish()
 
@@ -148,14 +150,14 @@ class NodeCore:
 
     def _finish(self) -> list[Effect]:
         """Deliver messages to oneself, which may bring more, and hand out the effects."""
-        ctx = self.context
-        self._deliver_local()
-        self.owner.flush()
-        self.worker.flush()
-        while ctx.local:  # what was flushed may be for this peer itself
-            self._deliver_local()
-            self.owner.flush()
-            self.worker.flush()
+        ctx, owner, worker = self.context, self.owner, self.worker
+        while True:
+            if ctx.local:
+                self._deliver_local()
+            owner.flush()
+            worker.flush()
+            if not ctx.local:  # what was flushed may be for this peer itself
+                break
         effects, ctx.effects = ctx.effects, []
         return effects
 
@@ -227,7 +229,9 @@ class NodeCore:
     def _on_lost(self, event: PeerLost) -> None:
         self.context.links.pop(event.peer, None)
         for behaviour in self._behaviours:
-            behaviour.on_lost(event.peer, event.clean)
+            # The routing table is about peers, and this one is well: to look after it would connect to it again.
+            if not (event.spare and behaviour is self.kad):
+                behaviour.on_lost(event.peer, event.clean)
         self.context.note(Note("peers", peer=event.peer))
 
     def _on_key_cloned(self, peer: PeerId, body: Body) -> None:

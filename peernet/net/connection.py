@@ -65,11 +65,13 @@ class Owner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a connection ended. clean: after a goodbye. fault: the peer broke the protocol."""
+    """How a connection ended. clean: after a goodbye. fault: the peer broke the protocol. spare: nobody needed it,
+    or its room was wanted."""
 
     reason: str
     clean: bool
     fault: bool = False
+    spare: bool = False
 
 
 class Connection:
@@ -77,6 +79,7 @@ class Connection:
     once it has ended.
 
     counters: what happened, by name, as "sent Pull" for each message of the core; shared with other connections.
+    needed, needed_there: whether this side, and as its last ping or pong says the other one, wants it kept.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class Connection:
         self.ending: Ending | None = None
         self.ended = trio.Event()
         self.incoming = 0
+        self.needed = self.needed_there = False
         self._config = config
         self._owner = owner
         self._counters = counters
@@ -156,11 +160,12 @@ class Connection:
         self._gets.fail_all(lost)
         self._vigil.release()
 
-    def close(self, reason: str) -> None:
-        """Say goodbye, let what is queued leave, and end within `goodbye_seconds`. Nothing more is sent."""
+    def close(self, reason: str, spare: bool = False) -> None:
+        """Say goodbye, let what is queued leave, and end within `goodbye_seconds`. Nothing more is sent. spare: as
+        nobody needs it."""
         if not self.closing:
             self._close_reason = reason
-            self._outbox.close(Goodbye(printable(reason, 127)))
+            self._outbox.close(Goodbye(printable(reason, 127), spare))
             self._vigil.close_by(trio.current_time() + self._config.goodbye_seconds)
 
     def abort(self, reason: str) -> None:
@@ -361,19 +366,21 @@ class Connection:
             self._counters["late answers"] += 1
 
     def _take_ping(self, ping: Ping) -> None:
+        self.needed_there = ping.needed
         if self._outbox.size < self._config.queue_bytes:
-            self._outbox.push(Pong(ping.nonce))
+            self._outbox.push(Pong(ping.nonce, self.needed))
 
     def _take_pong(self, pong: Pong) -> None:
+        self.needed_there = pong.needed
         self._vigil.pong(pong.nonce)
 
     def _take_goodbye(self, goodbye: Goodbye) -> None:
-        self._end(Ending(printable(goodbye.reason, self._config.text), clean=True))
+        self._end(Ending(printable(goodbye.reason, self._config.text), clean=True, spare=goodbye.spare))
 
     # What the vigil asks for.
 
     def _send_ping(self, nonce: int) -> None:
-        self._outbox.push(Ping(nonce))
+        self._outbox.push(Ping(nonce, self.needed))
 
     def _next_deadline(self) -> float:
         return min(self._calls.next_deadline(), self._gets.next_deadline())

@@ -75,7 +75,7 @@ class Links:
         return self._links.get(peer) is connection or self._spares.get(peer) is connection
 
     def hold(self, peer: PeerId, why: str, on: bool) -> None:
-        """Keep the peer's connection when room is needed, as long as any reason stands."""
+        """Keep the peer's connection when room is needed or it is idle, as long as any reason stands."""
         reasons = self._held.get(peer, frozenset())
         reasons = reasons | {why} if on else reasons - {why}
         if not reasons:
@@ -84,6 +84,20 @@ class Links:
             self._held[peer] = reasons
         else:
             self._counters["holds refused"] += 1
+        connection = self._links.get(peer)
+        if connection is not None:
+            connection.needed = peer in self._held
+
+    def close_spare(self) -> None:
+        """Close what neither side needs and nobody has used for `spare_seconds`; the `spare_connections` that were
+        used last stay all the same."""
+        spare = [link for link in self._links.values() if not (link.needed or link.needed_there or link.closing)]
+        spare.sort(key=lambda link: link.last_used)
+        since = trio.current_time() - self._config.spare_seconds
+        for link in spare[: max(0, len(spare) - self._config.spare_connections)]:
+            if link.last_used <= since and link.idle:
+                self._counters["closed unused"] += 1
+                self.drop(link, "nobody needs it", spare=True)
 
     async def admit(self, connection: Connection, spawn: Spawn) -> None:
         """Take a fresh connection in, by the rules above. It must be served with `serve` then.
@@ -112,10 +126,10 @@ class Links:
             self._forget(connection)
             connection.fail_calls()
 
-    def drop(self, connection: Connection, reason: str) -> None:
-        """Tell that the peer is lost, and say goodbye to it."""
-        connection.close(reason)
-        self._forget(connection, Ending(reason, clean=True))
+    def drop(self, connection: Connection, reason: str, spare: bool = False) -> None:
+        """Tell that the peer is lost, and say goodbye to it. spare: as nobody needs the connection."""
+        connection.close(reason, spare)
+        self._forget(connection, Ending(reason, clean=True, spare=spare))
 
     # Second connections.
 
@@ -144,6 +158,7 @@ class Links:
             spawn(self._drain, old, new)
         elif trio.current_time() - old.since < self._config.twin_seconds:
             self._links[old.peer] = new
+            new.needed = old.needed
             self._spares[old.peer] = old
             self._on_linked(new)
             spawn(self._drain, new, old)
@@ -197,6 +212,7 @@ class Links:
         if len(self._links) >= self._config.connections:
             self._make_room()
         self._links[connection.peer] = connection
+        connection.needed = connection.peer in self._held
         greeted = connection.greeted
         self._on_event(
             PeerConnected(
@@ -216,7 +232,7 @@ class Links:
         if not free:
             raise BusyError("no room: all connections are in use")
         self._counters["made room"] += 1
-        self.drop(min(free, key=lambda link: (not link.idle, link.last_used)), "no room")
+        self.drop(min(free, key=lambda link: (not link.idle, link.last_used)), "no room", spare=True)
 
     def _forget(self, connection: Connection, ending: Ending | None = None) -> None:
         """Take a connection off the table, once. The spare one of its peer, if any, takes its place."""
@@ -230,7 +246,7 @@ class Links:
         assert ending is not None
         if ending.fault:
             self._counters["protocol broken"] += 1
-        self._on_event(PeerLost(peer, ending.reason, ending.clean))
+        self._on_event(PeerLost(peer, ending.reason, ending.clean, ending.spare))
         spare = self._spares.pop(peer, None)
         if spare is not None and not spare.closing:
             self._link(spare)

@@ -85,6 +85,7 @@ class Pool:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 self._dialer.start(nursery)
+                nursery.start_soon(self._tidy)
                 task_status.started(self._listener.port)
                 await self._door.run(self._listener)
         finally:
@@ -224,7 +225,7 @@ class Pool:
             self._links.drop(connection, reason)
 
     def hold(self, peer: PeerId, why: str, on: bool) -> None:
-        """Keep the connection to this peer when others are closed for want of room, while any reason
+        """Keep the connection to this peer when others are closed for want of room or use, while any reason
         stands."""
         self._links.hold(peer, why, on)
 
@@ -292,6 +293,12 @@ class Pool:
         finally:
             if connection.incoming:
                 self._asked = {h: asked for h, asked in self._asked.items() if asked[0] is not connection}
+
+    async def _tidy(self) -> None:
+        """Close connections that nobody needs, now and then."""
+        while True:
+            await trio.sleep(self._config.spare_check_seconds)
+            self._links.close_spare()
 
     def _on_linked(self, connection: Connection) -> None:
         self._dialer.on_linked(connection)

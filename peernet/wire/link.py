@@ -52,21 +52,25 @@ class Hello(Message, frozen=True, array_like=True, gc=False, tag=1):
 
 
 class Ping(Message, frozen=True, array_like=True, gc=False, tag=2):
-    """Keep-alive. Answered by `Pong` with the same nonce."""
+    """Keep-alive. Answered by `Pong` with the same nonce. needed: this side wants the connection kept."""
 
     nonce: CallId
+    needed: bool = False
 
 
 class Pong(Message, frozen=True, array_like=True, gc=False, tag=3):
-    """Answer to `Ping`."""
+    """Answer to `Ping`. needed: see there."""
 
     nonce: CallId
+    needed: bool = False
 
 
 class Goodbye(Message, frozen=True, array_like=True, gc=False, tag=4):
-    """Last frame. An end of stream without it is a truncation."""
+    """Last frame. An end of stream without it is a truncation. spare: the peer stays; it is only this connection
+    that it has no use for."""
 
     reason: ShortText
+    spare: bool = False
 
 
 class KeyCloned(Message, frozen=True, array_like=True, gc=False, tag=5):

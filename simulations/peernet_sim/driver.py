@@ -77,7 +77,7 @@ class Driver:
         effects = core.handle(event, Now(now, EPOCH + now + machine.skew))
         if effects:
             self.emit(machine, effects)
-        when = core.next_deadline()
+        when = core.context.wake
         if when < machine.wake:
             machine.wake = when = max(when, now)
             self._engine.at(when, self._wake, machine, machine.life, when)

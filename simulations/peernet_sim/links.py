@@ -10,6 +10,8 @@ from peernet.core.events import Event, Failed, Failure, PeerConnected, PeerLost
 from peernet_sim.engine import Engine
 from peernet_sim.machine import Machine
 
+UNUSED = "nobody needs it"
+
 
 class Post(Protocol):
     """Hands an event to a peer's core, if that life of the peer still goes on."""
@@ -20,17 +22,18 @@ class Post(Protocol):
 class Link:
     """A connection between two peers. Each end has it in its table until that end learns that it is over.
 
-    delay: one way, in seconds. a_last, b_last: when the last message on the way to that end arrives. doubt: a
-    check is under way whether anything still passes.
+    delay: one way, in seconds. a_last, b_last: when the last message on the way to that end arrives. used: when
+    the last message was sent. doubt: a check is under way whether anything still passes.
     """
 
-    __slots__ = ("a", "a_last", "b", "b_last", "delay", "doubt")
+    __slots__ = ("a", "a_last", "b", "b_last", "delay", "doubt", "used")
 
-    def __init__(self, a: Machine, b: Machine, delay: float) -> None:
+    def __init__(self, a: Machine, b: Machine, delay: float, now: float) -> None:
         self.a = a
         self.b = b
         self.delay = delay
         self.a_last = self.b_last = 0.0
+        self.used = now
         self.doubt = False
 
     def other(self, machine: Machine) -> Machine:
@@ -39,13 +42,14 @@ class Link:
 
 
 class Links:
-    """Makes and ends connections, by the rules of `peernet.net.links` as far as they matter here."""
+    """Makes and ends connections, by the rules of `peernet.net.links` as far as they matter here. made, closed:
+    how many there were, and how many of them were closed since nobody needed them or room was wanted."""
 
     def __init__(self, engine: Engine, config: NetConfig, post: Post) -> None:
         self._engine = engine
         self._config = config
         self._post = post
-        self.made = 0
+        self.made = self.closed = 0
 
     def hold(self, machine: Machine, peer: bytes, why: str, on: bool) -> None:
         """Keep a connection when room is needed, as long as any reason stands."""
@@ -68,8 +72,9 @@ class Links:
                 self.lose(old, one, "the peer has connected again", clean=False)
         if not (self._make_room(dialler) and self._make_room(listener)):
             return None
-        link = Link(dialler, listener, delay)
+        link = Link(dialler, listener, delay, self._engine.now)
         self.made += 1
+        rtt = 2 * delay
         for one, other, inbound in ((dialler, listener, False), (listener, dialler, True)):
             one.links[other.id] = link
             assert other.core is not None
@@ -82,26 +87,50 @@ class Links:
                     other.host,
                     one.host,
                     inbound,
-                    2 * delay,
+                    rtt,
                 ),
             )
         return link
 
-    def close(self, link: Link, machine: Machine, reason: str) -> None:
-        """End a connection with a goodbye, which the other side hears after what is on its way already."""
+    def close(self, link: Link, machine: Machine, reason: str, spare: bool = False) -> None:
+        """End a connection with a goodbye, which the other side hears after what is on its way already. spare: as
+        nobody needs it."""
         other = link.other(machine)
         last = link.b_last if other is link.b else link.a_last
-        self.lose(link, machine, reason, clean=True)
+        self.lose(link, machine, reason, True, spare)
         when = max(last, self._engine.now + link.delay)
-        self._engine.at(when, self.lose, link, other, reason, True)
+        self._engine.at(when, self.lose, link, other, reason, True, spare)
 
-    def lose(self, link: Link, machine: Machine, reason: str, clean: bool) -> None:
+    def close_spare(self, machine: Machine) -> None:
+        """Close what neither side needs and nobody has used for a while, beyond what is kept for later use."""
+        keep = self._config.spare_connections
+        links = machine.links
+        if len(links) <= keep:
+            return
+        spare = [
+            link
+            for peer, link in links.items()
+            if peer not in machine.holds and machine.id not in link.other(machine).holds
+        ]
+        if len(spare) <= keep:
+            return
+        spare.sort(key=lambda link: link.used)
+        since = self._engine.now - self._config.spare_seconds
+        busy = {id(link) for link, _ in machine.asked.values()}
+        for link in spare[: len(spare) - keep]:
+            if link.used > since:
+                break
+            if id(link) not in busy:
+                self.closed += 1
+                self.close(link, machine, UNUSED, spare=True)
+
+    def lose(self, link: Link, machine: Machine, reason: str, clean: bool, spare: bool = False) -> None:
         """One end learns that the connection is over, unless it knows already."""
         peer = link.other(machine).id
         if machine.links.get(peer) is not link:
             return
         del machine.links[peer]
-        self._tell(machine, PeerLost(peer, reason, clean))
+        self._tell(machine, PeerLost(peer, reason, clean, spare))
         for handle in [handle for handle, asked in machine.asked.items() if asked[0] is link]:
             _, number = machine.asked.pop(handle)
             self._tell(machine, Failed(number, Failure("lost", reason)))
@@ -124,11 +153,12 @@ class Links:
     def _make_room(self, machine: Machine) -> bool:
         if len(machine.links) < self._config.connections:
             return True
-        for peer, link in machine.links.items():
-            if peer not in machine.holds:
-                self.close(link, machine, "no room")
-                return True
-        return False
+        free = [link for peer, link in machine.links.items() if peer not in machine.holds]
+        if not free:
+            return False
+        self.closed += 1
+        self.close(min(free, key=lambda link: link.used), machine, "no room", spare=True)
+        return True
 
     def _tell(self, machine: Machine, event: Event) -> None:
         self._engine.at(self._engine.now, self._post, machine, machine.life, event)

@@ -6,7 +6,9 @@ and `fidelity` run them; `metrics`, `trace` and `invariants` watch. Everything r
 
 from __future__ import annotations
 
+import math
 import random
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
@@ -75,6 +77,11 @@ class Rule(Protocol):
     @property
     def name(self) -> str:
         """What kind of fault it is, for people."""
+        ...
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """From when until when it holds, in virtual seconds, the end not included. Outside of it nobody asks."""
         ...
 
     def judge(self, parcel: Parcel, rng: random.Random) -> Verdict:
@@ -183,11 +190,26 @@ class Minted:
     host: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LinkJitter:
+    """The jitter of access links: messages take longer by chance, and that of both ends adds up. No rule, as it is
+    asked for every message of a run. means: seconds, for each peer."""
+
+    means: array[float]
+
+    def seconds(self, source: int, target: int, rng: random.Random) -> float:
+        """Draw how long a message is held, exponentially distributed."""
+        mean = self.means[source] + self.means[target]
+        return -math.log(1.0 - rng.random()) * mean if mean else 0.0
+
+
 @dataclass(slots=True)
 class Faults:
-    """All that goes wrong in a scenario, compiled for a topology. minted: peers with keys made on purpose."""
+    """All that goes wrong in a scenario, compiled for a topology. jitter: of access links, None for none. minted:
+    peers with keys made on purpose."""
 
     rules: list[Rule] = field(default_factory=list)
+    jitter: LinkJitter | None = None
     happenings: list[Happening] = field(default_factory=list)
     behaviours: dict[int, Behaviour] = field(default_factory=dict)
     minted: dict[int, Minted] = field(default_factory=dict)

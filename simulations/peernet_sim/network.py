@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 
@@ -22,7 +22,7 @@ from peernet_sim.dialling import Dialler
 from peernet_sim.engine import Engine
 from peernet_sim.links import Link, Links, Post
 from peernet_sim.machine import Machine
-from peernet_sim.model import Rule, Topology
+from peernet_sim.model import Faults, Topology
 from peernet_sim.rules import Weather
 from peernet_sim.sizes import FRAME, size_of
 from peernet_sim.trace import Trace
@@ -42,7 +42,7 @@ class Network:
         engine: Engine,
         config: NetConfig,
         topology: Topology,
-        rules: Sequence[Rule],
+        faults: Faults,
         post: Post,
         at: Callable[[str, int], Machine | None],
         trace: Trace,
@@ -60,7 +60,7 @@ class Network:
         self._handles = count(1)
         self._deadlines: dict[float, deque[tuple[float, Machine, int, int]]] = {}
         self.links = Links(engine, config, post)
-        self.weather = Weather(engine, self.links, rules, rng)
+        self.weather = Weather(engine, self.links, faults.rules, faults.jitter, rng)
         self.dialler = Dialler(engine, config, topology, self.links, at, self.weather.passes, rng)
         self.kinds: dict[str, list[int]] = {}
         self.dropped = 0
@@ -229,12 +229,15 @@ class Network:
         taken = (free if free > now else now) + size / target.spec.down
         target.down_free = taken
         arrives = sent + link.delay + (taken - now)
+        weather = self.weather
+        if weather.jitter is not None:
+            arrives += weather.held(source, target)
         copies, reorders = 1, False
-        if self.weather.rules:
-            copies, extra, reorders = self.weather.judge(source, target, kind, size)
+        if weather.active:
+            copies, extra, reorders = weather.judge(source, target, kind, size)
             arrives += extra
             if not copies:
-                self.weather.doubt(link)
+                weather.doubt(link)
                 return
         if not reorders:
             if target is link.a:
@@ -245,7 +248,7 @@ class Network:
                 if arrives < link.b_last:
                     arrives = link.b_last
                 link.b_last = arrives
-        source.links[target.id] = source.links.pop(target.id)  # the latest used comes last
+        link.used = now
         for _ in range(copies):
             self._engine.at(arrives, self._arrive, link, source, target, kind, size, act, handle, body)
 
@@ -260,10 +263,8 @@ class Network:
         handle: int,
         body: object,
     ) -> None:
-        links = target.links
-        if links.get(source.id) is not link:
+        if target.links.get(source.id) is not link:
             return
-        links[source.id] = links.pop(source.id)
         self._trace.add(self._engine.now, target.index, kind, source.index, size)
         act(target, source, handle, body)
 
@@ -299,6 +300,7 @@ class Network:
         seconds = wish.size / min(source.spec.up, machine.spec.down)
         source.bulk_free = machine.bulk_free = now + busy + seconds
         source.bytes += wish.size
+        link.used = now + busy + seconds
         self._engine.after(
             busy + seconds + link.delay,
             self._arrive,

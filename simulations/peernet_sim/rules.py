@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from peernet_sim.engine import Engine
 from peernet_sim.links import Link, Links
 from peernet_sim.machine import Machine
-from peernet_sim.model import Parcel, Rule
+from peernet_sim.model import LinkJitter, Parcel, Rule
 from peernet_sim.sizes import HANDSHAKE, PING
 
 CHECKS = (2.0, 4.0, 6.0, 8.0)
@@ -16,19 +16,39 @@ CHECKS = (2.0, 4.0, 6.0, 8.0)
 
 
 class Weather:
-    """Applies the rules. rng: what they draw from."""
+    """Applies the rules while they hold, and the jitter of access links. rng: what they draw from.
 
-    def __init__(self, engine: Engine, links: Links, rules: Sequence[Rule], rng: random.Random) -> None:
+    active: the rules of this moment, each with whether it lets messages overtake each other; none in a healthy
+    network, which so pays nothing for those of later.
+    """
+
+    def __init__(
+        self, engine: Engine, links: Links, rules: Sequence[Rule], jitter: LinkJitter | None, rng: random.Random
+    ) -> None:
         self._engine = engine
         self._links = links
         self._rng = rng
-        self.rules = tuple((rule, rule.name.startswith("reorder")) for rule in rules)
+        self._rules = tuple(rules)
+        self.jitter = jitter
+        self.active: tuple[tuple[Rule, bool], ...] = ()
+        for when in sorted({edge for rule in rules for edge in rule.window if 0.0 < edge < float("inf")}):
+            engine.at(when, self._turn)
+        self._turn()
+
+    def _turn(self) -> None:
+        """Some rules begin or cease to hold."""
+        now = self._engine.now
+        self.active = tuple(
+            (rule, rule.name.startswith("reorder"))
+            for rule in self._rules
+            if rule.window[0] <= now < rule.window[1]
+        )
 
     def judge(self, source: Machine, target: Machine, kind: str, size: int) -> tuple[int, float, bool]:
         """Return how many copies of a message arrive, how much later, and whether it may overtake others."""
         parcel = Parcel(source.index, target.index, kind, size, self._engine.now)
         copies, delay, reorders = 1, 0.0, False
-        for rule, may_reorder in self.rules:
+        for rule, may_reorder in self.active:
             verdict = rule.judge(parcel, self._rng)
             copies *= verdict.copies
             delay += verdict.delay
@@ -36,13 +56,18 @@ class Weather:
                 reorders = True
         return copies, delay, reorders
 
+    def held(self, source: Machine, target: Machine) -> float:
+        """Return the seconds that the jitter of their access links adds."""
+        return 0.0 if self.jitter is None else self.jitter.seconds(source.index, target.index, self._rng)
+
     def passes(self, one: Machine, other: Machine) -> float | None:
-        """Whether packets pass both ways between two peers now: the seconds that rules add, or None."""
-        if not self.rules:
-            return 0.0
+        """Whether packets pass both ways between two peers now: the seconds that come on top, or None."""
+        more = self.held(one, other) + self.held(other, one)
+        if not self.active:
+            return more
         there, delay, _ = self.judge(one, other, "Hello", HANDSHAKE // 2)
-        back, more, _ = self.judge(other, one, "Hello", HANDSHAKE // 2)
-        return delay + more if there and back else None
+        back, late, _ = self.judge(other, one, "Hello", HANDSHAKE // 2)
+        return more + delay + late if there and back else None
 
     def doubt(self, link: Link) -> None:
         """Something was lost on the way: see whether anything still passes, as the keep-alive does."""
@@ -52,6 +77,8 @@ class Weather:
 
     def sweep(self, machines: Sequence[Machine]) -> None:
         """Ping over every connection, as all peers do all the time. Only rules can make a ping fail."""
+        if not self.active:
+            return
         for machine in machines:
             for link in machine.links.values():
                 if link.a is machine and not link.doubt and not self._echoes(link):

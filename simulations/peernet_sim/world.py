@@ -40,6 +40,10 @@ SWEEP = 8.0
 """Seconds between two pings over every connection, where there are rules: what is cut off is noticed."""
 
 
+TURNS = 50
+"""Shares of the peers that look at their connections together."""
+
+
 class World:
     """Everything of a run but its workload. Implements `model.World`.
 
@@ -71,7 +75,7 @@ class World:
             self.engine,
             config.net,
             plan.topology,
-            plan.faults.rules,
+            plan.faults,
             self.post,
             lambda host, port: self._places.get((host, port)),
             self.trace,
@@ -212,6 +216,8 @@ class World:
             self.engine.at(happening.at, happening.act, self)
         if plan.faults.rules:
             self.engine.at(SWEEP, self._sweep)
+        for turn in range(TURNS):
+            self.engine.at(self.config.net.spare_check_seconds * (turn + 1) / TURNS, self._tidy, turn)
 
     def _name(self, machine: Machine) -> None:
         machine.id = machine.key.peer
@@ -264,6 +270,13 @@ class World:
     def _sweep(self) -> None:
         self.network.weather.sweep(self.machines)
         self.engine.after(SWEEP, self._sweep)
+
+    def _tidy(self, turn: int) -> None:
+        """Let some of the peers close connections that nobody needs, as the pool of each does now and then."""
+        for machine in self.machines[turn::TURNS]:
+            if machine.backlog is None:
+                self.network.links.close_spare(machine)
+        self.engine.after(self.config.net.spare_check_seconds, self._tidy, turn)
 
     def _compute(self, machine: Machine, values: list[object]) -> list[object] | None:
         if machine.behaviour is None:

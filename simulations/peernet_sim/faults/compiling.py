@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from peernet_sim.access import Access
 from peernet_sim.faults.hostile import Several
-from peernet_sim.faults.rules import LinkJitter
 from peernet_sim.faults.selection import Crowd, Members, Selection, ordered
-from peernet_sim.model import Behaviour, Faults, Minted, Rule
+from peernet_sim.model import Behaviour, Faults, LinkJitter, Minted, Rule
 from peernet_sim.topology.network import Network
 
 
@@ -64,13 +64,12 @@ def compile_faults(
     seconds: float,
     seed: int,
 ) -> Faults:
-    """Choose the peers of all faults, in the order of the file; the jitter of access links comes first."""
+    """Choose the peers of all faults, in the order of the file. Jitter of access links is no fault of theirs."""
     compilation = Compilation(Crowd(network.peers, submitters, seed), seconds)
     kinds = [kind for kind, _ in access.shares]
     if any(kind.jitter for kind in kinds):
-        places = {kind.name: place for place, kind in enumerate(kinds)}
-        of_peers = bytes(places[peer.access] for peer in network.peers)
-        compilation.rule(LinkJitter(tuple(kind.jitter for kind in kinds), of_peers))
+        means = {kind.name: kind.jitter for kind in kinds}
+        compilation.faults.jitter = LinkJitter(array("d", (means[peer.access] for peer in network.peers)))
     for apply in wanted:
         apply(compilation)
     compilation.faults.happenings.sort(key=lambda happening: happening.at)

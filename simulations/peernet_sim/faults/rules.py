@@ -73,6 +73,11 @@ class Loss:
     retransmit: float = 0.0
     name: str = "loss"
 
+    @property
+    def window(self) -> tuple[float, float]:
+        """See `model.Rule`."""
+        return self.scope.since, self.scope.until
+
     def judge(self, parcel: Parcel, rng: random.Random) -> Verdict:
         """Drop the message, or hold it until it has got through."""
         if not self.scope.covers(parcel) or rng.random() >= self.rate:
@@ -94,6 +99,11 @@ class Delay:
     seconds: float
     name: str = "delay"
 
+    @property
+    def window(self) -> tuple[float, float]:
+        """See `model.Rule`."""
+        return self.scope.since, self.scope.until
+
     def judge(self, parcel: Parcel, rng: random.Random) -> Verdict:
         """Hold the message."""
         return Verdict(1, self.seconds) if self.scope.covers(parcel) else PASS
@@ -107,25 +117,14 @@ class Jitter:
     mean: float
     name: str = "jitter"
 
+    @property
+    def window(self) -> tuple[float, float]:
+        """See `model.Rule`."""
+        return self.scope.since, self.scope.until
+
     def judge(self, parcel: Parcel, rng: random.Random) -> Verdict:
         """Hold the message for a while."""
         return Verdict(1, rng.expovariate(1.0) * self.mean) if self.scope.covers(parcel) else PASS
-
-
-@dataclass(frozen=True, slots=True)
-class LinkJitter:
-    """The jitter of access links: that of both ends adds up. means: seconds for each class that has any; kinds:
-    for each peer its class's place in `means`."""
-
-    means: tuple[float, ...]
-    kinds: bytes
-    name: str = "link jitter"
-
-    def judge(self, parcel: Parcel, rng: random.Random) -> Verdict:
-        """Hold the message for a while."""
-        kinds, means = self.kinds, self.means
-        mean = means[kinds[parcel.source]] + means[kinds[parcel.target]]
-        return Verdict(1, rng.expovariate(1.0) * mean) if mean else PASS
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +134,11 @@ class Duplicate:
     scope: Scope
     rate: float
     name: str = "duplicate"
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """See `model.Rule`."""
+        return self.scope.since, self.scope.until
 
     def judge(self, parcel: Parcel, rng: random.Random) -> Verdict:
         """Copy the message."""
@@ -149,6 +153,11 @@ class Reorder:
     rate: float
     seconds: float
     name: str = "reorder"
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """See `model.Rule`."""
+        return self.scope.since, self.scope.until
 
     def judge(self, parcel: Parcel, rng: random.Random) -> Verdict:
         """Hold some messages."""
@@ -167,6 +176,11 @@ class Partition:
     other: frozenset[int]
     one_way: bool = False
     name: str = "partition"
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """See `model.Rule`."""
+        return self.since, self.until
 
     def judge(self, parcel: Parcel, rng: random.Random) -> Verdict:
         """Drop what would cross."""

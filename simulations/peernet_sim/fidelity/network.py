@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Sequence
 
 import trio
 
@@ -27,7 +26,7 @@ from peernet.net.sleeper import Sleeper
 from peernet_sim.faults.rules import judge_all
 from peernet_sim.fidelity.clock import VirtualClock
 from peernet_sim.fidelity.stream import SimStream, pair
-from peernet_sim.model import Parcel, PeerSpec, Rule, Topology, Verdict
+from peernet_sim.model import Faults, Parcel, PeerSpec, Topology, Verdict
 
 SYN_RETRIES = (1.0, 2.0, 4.0)
 """Seconds between the attempts to open a connection (RFC 6298, section 2)."""
@@ -62,7 +61,7 @@ class SimNetwork:
         self,
         clock: VirtualClock,
         topology: Topology,
-        rules: Sequence[Rule],
+        faults: Faults,
         rng: random.Random,
         hosts: dict[int, str],
     ) -> None:
@@ -71,7 +70,8 @@ class SimNetwork:
         self.pump = clock.pump
         self.parcels = 0
         self._delay = topology.delay
-        self._rules = tuple(rules)
+        self._rules = tuple(faults.rules)
+        self._jitter = faults.jitter
         self._rng = rng
         self.sites = [
             Site(spec, hosts.get(spec.index) or _host(spec.index), _port(spec.index)) for spec in topology.peers
@@ -89,8 +89,12 @@ class SimNetwork:
     def judge(self, source: Site, target: Site, kind: str, size: int, when: float) -> Verdict:
         """What the rules do to a parcel that leaves at `when` (of the clock)."""
         self.parcels += 1
+        late = 0.0 if self._jitter is None else self._jitter.seconds(source.index, target.index, self._rng)
+        if not self._rules:
+            return Verdict(1, late)
         parcel = Parcel(source.index, target.index, kind, size, when)
-        return judge_all(self._rules, parcel, self._rng)
+        copies, delay = judge_all(self._rules, parcel, self._rng)
+        return Verdict(copies, delay + late)
 
     def freeze(self, site: Site) -> None:
         """Stop a peer's process: what arrives waits in its buffers, and it sends nothing."""

@@ -85,7 +85,7 @@ class Stage:
         self.config = config
         self.rng: random.Random = stream(seed, "world")
         hosts = {index: minted.host for index, minted in faults.minted.items() if minted.host}
-        self.network = SimNetwork(clock, plan.topology, faults.rules, stream(seed, "network"), hosts)
+        self.network = SimNetwork(clock, plan.topology, faults, stream(seed, "network"), hosts)
         self.machines = [Seat(site, faults.behaviours.get(site.index), observer) for site in self.network.sites]
         self.by_id: dict[PeerId, Seat] = {}
         self._keys = Keys(seed, real=True, minted=faults.minted)

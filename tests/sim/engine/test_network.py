@@ -33,15 +33,16 @@ class Cut:
     name = "partition"
 
     def __init__(self, peer: int, begin: float, end: float = 1e9) -> None:
-        self.peer, self.begin, self.end = peer, begin, end
+        self.peer, self.window = peer, (begin, end)
 
     def judge(self, parcel: Parcel, rng: random.Random) -> Verdict:
-        hit = self.peer in (parcel.source, parcel.target) and self.begin <= parcel.now < self.end
+        hit = self.peer in (parcel.source, parcel.target) and self.window[0] <= parcel.now < self.window[1]
         return Verdict(copies=0) if hit else PASS
 
 
 class Twice:
     name = "duplicate"
+    window = (0.0, float("inf"))
 
     def judge(self, parcel: Parcel, rng: random.Random) -> Verdict:
         return Verdict(copies=2)
@@ -52,6 +53,7 @@ class Shuffle:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.window = (0.0, float("inf"))
 
     def judge(self, parcel: Parcel, rng: random.Random) -> Verdict:
         return Verdict(delay=rng.choice((0.0, 0.08)))

@@ -16,7 +16,7 @@ from peernet_sim.fidelity.clock import VirtualClock
 from peernet_sim.fidelity.determinism import run_seeded
 from peernet_sim.fidelity.network import SimNetwork, SimTransport
 from peernet_sim.fidelity.stream import STALL_SECONDS, WINDOW
-from peernet_sim.model import PeerSpec, Rule
+from peernet_sim.model import Faults, PeerSpec, Rule
 
 
 class PatientClock(VirtualClock):
@@ -35,7 +35,7 @@ class Net:
 
     def __init__(self, topology: Any, rules: list[Rule]) -> None:
         self.clock = PatientClock()
-        self.network = SimNetwork(self.clock, topology, rules, random.Random(1), {})
+        self.network = SimNetwork(self.clock, topology, Faults(rules=rules), random.Random(1), {})
         self.sites = self.network.sites
         self.transports = [SimTransport(self.network, site) for site in self.sites]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import random
+from array import array
 from collections import Counter
 from collections.abc import Callable
-from statistics import median
+from statistics import fmean, median
 
 import pytest
 
@@ -15,8 +16,7 @@ from peernet.types import PeerId
 from peernet_sim.access import CLASSES, MBIT
 from peernet_sim.draws import Choice, Constant, Lognormal, Uniform
 from peernet_sim.faults.minting import mint, place
-from peernet_sim.faults.rules import LinkJitter
-from peernet_sim.model import Minted, PeerSpec
+from peernet_sim.model import LinkJitter, Minted, PeerSpec
 from peernet_sim.scenario import Scenario, compile_plan
 
 Read = Callable[..., Scenario]
@@ -49,11 +49,16 @@ def test_a_class_may_be_changed(read: Read) -> None:
     assert far.topology.delay(0, 1) == pytest.approx(0.1, abs=1e-6)
 
 
-def test_links_that_jitter_make_a_rule_and_steady_ones_none(read: Read) -> None:
+def test_the_jitter_of_both_links_adds_up_and_steady_ones_have_none(read: Read) -> None:
     steady = compile_plan(read("[access]\nhome = { jitter = 0 }\n"))
-    assert steady.faults.rules == []
-    shaky = compile_plan(read("[access]\nmobile = { jitter = 0.5 }\n"))
-    assert [type(rule) for rule in shaky.faults.rules] == [LinkJitter]
+    assert steady.faults.rules == [] and steady.faults.jitter is None
+    text = "[access]\nmobile = { share = 1.0, jitter = 0.25 }\n"
+    jitter = compile_plan(read(text), 2).faults.jitter
+    assert jitter is not None
+    rng = random.Random(1)
+    drawn = [jitter.seconds(0, 1, rng) for _ in range(20_000)]
+    assert min(drawn) >= 0.0 and fmean(drawn) == pytest.approx(0.5, rel=0.03)
+    assert LinkJitter(array("d", (0.0, 0.0))).seconds(0, 1, rng) == 0.0
 
 
 def test_machines_follow_their_distributions(read: Read) -> None:

@@ -12,7 +12,6 @@ from peernet_sim.faults.rules import (
     Delay,
     Duplicate,
     Jitter,
-    LinkJitter,
     Loss,
     Partition,
     Reorder,
@@ -135,12 +134,3 @@ def test_duplicates_and_reordering_keep_what_they_do_not_choose() -> None:
     assert sum(verdict.copies == 2 for verdict in copies) / 5000 == pytest.approx(0.3, abs=0.03)
     assert all(verdict.copies == 1 and 0.0 <= verdict.delay <= 0.5 for verdict in held)
     assert sum(verdict.delay > 0 for verdict in held) / 5000 == pytest.approx(0.3, abs=0.03)
-
-
-def test_the_jitter_of_both_access_links_adds_up() -> None:
-    rng = random.Random(1)
-    rule = LinkJitter((0.0, 0.010, 0.020), bytes([0, 1, 2]))
-    still = [rule.judge(parcel(0, 0), rng) for _ in range(10)]
-    shaky = [rule.judge(parcel(1, 2), rng).delay for _ in range(20_000)]
-    assert set(still) == {PASS}
-    assert sum(shaky) / 20_000 == pytest.approx(0.030, rel=0.05)
