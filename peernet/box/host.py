@@ -43,12 +43,14 @@ from peernet.errors import (
     UsageError,
 )
 from peernet.project import Bundle, Cutter, Folder, load_project, materialise, override
+from peernet.project.pickledresults import load_results, pickle_result
 from peernet.project.trace import describe
+from peernet.project.wanted import wanted_by
 from peernet.results import decode, encode
 from peernet.types import Digest
 
 _DIGEST = 32
-_OVERRIDES = frozenset({"slice_size", "replicas", "quorum", "timeout"})
+_OVERRIDES = frozenset({"slice_size", "replicas", "quorum", "timeout", "memory", "scratch"})
 
 _FAILURES: dict[type[BaseException], Failure] = {
     TaskError: Failure.TASK,
@@ -69,6 +71,7 @@ class JobHost:
         self._config = config
         self._cutter: Cutter | None = None
         self._folder: Folder | None = None
+        self._pickles = False
 
     def answer(self, request: Message) -> Message:
         """Carry out a request. Raises whatever the user's code raises, and peernet's errors."""
@@ -82,7 +85,7 @@ class JobHost:
             case Fold():
                 return self._fold(request)
             case Finish():
-                return Value(encode(self._opened_folder().finish(request.slices)))
+                return Value(self._finish(request))
             case _:
                 raise BoxError(f"the job host does not know {request!r:.100}")
 
@@ -94,6 +97,8 @@ class JobHost:
         materialise(bundle, self.source)
         project = load_project(bundle, self.source)
         options = override(project.options, **_known(request.overrides))
+        wanted = wanted_by(bundle, options.requirements)
+        self._pickles = options.results == "pickle"
         self._cutter = Cutter(project.over, options.whole_slice)
         if project.reduce is not None:
             self._folder = Folder(project.reduce, project.initial)
@@ -106,6 +111,12 @@ class JobHost:
             timeout=options.timeout,
             whole_slice=options.whole_slice,
             reduces=options.has_reduce,
+            memory=options.memory,
+            scratch=options.scratch,
+            python=wanted.python,
+            packages="\n".join(wanted.packages),
+            reuse=options.reuse,
+            pickles=self._pickles,
         )
 
     def _cut(self, request: Cut) -> WereCut:
@@ -133,8 +144,12 @@ class JobHost:
         values = decode(request.body)
         if type(values) is not list or not values:
             raise CannotDecodeError("the results of a slice are a list, and never an empty one")
-        self._opened_folder().fold(request.index, values)
+        self._opened_folder().fold(request.index, load_results(values) if self._pickles else values)
         return Folded()
+
+    def _finish(self, request: Finish) -> bytes:
+        value = self._opened_folder().finish(request.slices)
+        return encode(pickle_result(value) if self._pickles else value)
 
     def _opened_cutter(self) -> Cutter:
         if self._cutter is None:

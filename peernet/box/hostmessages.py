@@ -75,7 +75,9 @@ class HostOpened(Message):
     """What the project declares, after overrides. None: not declared.
 
     length: calls in the whole input, if the iterable tells. timeout: seconds for a slice. whole_slice: the
-    function takes the batch. reduces: it has a `reduce`, so the value is one and not a list.
+    function takes the batch. reduces: it has a `reduce`, so the value is one and not a list. memory, scratch: bytes
+    for a slice. python: versions that it runs on, "" for any. packages: requirements, a line each. reuse: slices
+    may share a process. pickles: results travel as pickles.
     """
 
     name: str
@@ -86,6 +88,12 @@ class HostOpened(Message):
     timeout: float | None
     whole_slice: bool
     reduces: bool
+    memory: int | None = None
+    scratch: int | None = None
+    python: str = ""
+    packages: str = ""
+    reuse: bool = False
+    pickles: bool = False
 
 
 @dataclass(frozen=True, slots=True)

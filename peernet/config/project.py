@@ -49,3 +49,12 @@ MAX_TRACEBACK_CHARS = 16_000
 MAX_FOLD_PARTIALS = 100_000
 """Partial values that a fold may hold. A gap in the order of arrival costs a few, and gaps are slices under way,
 which the owner bounds well below this."""
+
+MIN_MEMORY = 16 * 1024 * 1024
+"""Memory that a project may ask for at the least: below it a slice could not even import a module or two."""
+
+MAX_BYTES_ASKED = 2**50
+"""Memory and scratch that a project may ask for at the most: more than any machine has, well within a message."""
+
+MAX_SECONDS = 10.0**9
+"""Seconds that a project may ask for: thirty years, the bound of the field in messages."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
 
 from peernet.errors import ProjectError
-from peernet.project.options import Options, make_options
+from peernet.project.options import Options, Results, make_options
 from peernet.results import short_repr
 
 if TYPE_CHECKING:
@@ -102,6 +102,11 @@ def parallel(
     timeout: float | None = None,
     name: str | None = None,
     whole_slice: bool = False,
+    memory: int | str | None = None,
+    scratch: int | str | None = None,
+    requirements: Sequence[str] = (),
+    reuse: bool = False,
+    results: Results = "data",
 ) -> Callable[[Callable[P, R]], Project[P, R]]:
     """Declare that a function is to be called once for each input, on the computers of the group.
 
@@ -126,6 +131,16 @@ def parallel(
         name: shown with the job; the name of the function when not given.
         whole_slice: call the function once a slice with the whole batch (a range where over is a range, else a
             list), for numpy. It returns ONE value for the slice, and the results hold one value a slice.
+        memory: bytes that one slice may use beyond the interpreter, as a number or a text such as "512MiB". Peers
+            that lend less leave the job alone. None: what each peer lends by default.
+        scratch: bytes that one slice may have in files of its working folder, which is wiped after it; as memory.
+        requirements: packages that the function needs installed, as in ["numpy>=1.26"] (PEP 508, without URLs,
+            paths and extras), beside those of a `# /// script` block in the file (PEP 723). Peers that lack one
+            leave the job alone.
+        reuse: let slices of the job that run on one peer share a process, one after another: for functions without
+            state of their own, whose module is costly to import. Their working folder is wiped in between.
+        results: "data": results are plain data, and any peer may compute them. "pickle": any picklable value, from
+            peers marked as one's own and workers of a local swarm only, as loading a pickle runs its maker's code.
 
     Returns:
         A decorator; what it returns is a `Project`, still callable like the function.
@@ -141,6 +156,11 @@ def parallel(
         name=name,
         whole_slice=whole_slice,
         has_reduce=reduce is not None,
+        memory=memory,
+        scratch=scratch,
+        requirements=requirements,
+        reuse=reuse,
+        results=results,
     )
     if not is_iterable(over) and not callable(over):
         raise ProjectError(

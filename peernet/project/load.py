@@ -21,11 +21,13 @@ from peernet.project.trace import describe, user_traceback
 
 @dataclass(frozen=True, slots=True)
 class LoadedFunction:
-    """The user's function, ready to be called. directory: the folder of its files, for tracebacks."""
+    """The user's function, ready to be called. directory: the folder of its files, for tracebacks. pickles: its
+    results travel as pickles."""
 
     call: Callable[[Any], Any]
     whole_slice: bool
     directory: Path
+    pickles: bool = False
 
 
 def materialise(bundle: Bundle, directory: Path) -> None:
@@ -50,11 +52,12 @@ def load_function(bundle: Bundle, directory: Path) -> LoadedFunction:
     """
     if bundle.kind == "source":
         project = load_project(bundle, directory)
-        return LoadedFunction(project.function, project.options.whole_slice, directory)
+        options = project.options
+        return LoadedFunction(project.function, options.whole_slice, directory, options.results == "pickle")
     loaded = _unpickle(bundle, directory)
-    if not isinstance(loaded, tuple) or len(loaded) != 2 or not callable(loaded[0]):
+    if not isinstance(loaded, tuple) or len(loaded) != 3 or not callable(loaded[0]):
         raise ProjectError("the pickle of the bundle holds no function")
-    return LoadedFunction(loaded[0], bool(loaded[1]), directory)
+    return LoadedFunction(loaded[0], bool(loaded[1]), directory, loaded[2] == "pickle")
 
 
 def load_project(bundle: Bundle, directory: Path) -> Project[..., Any]:

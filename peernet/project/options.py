@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from peernet.config.project import MAX_NAME_LENGTH, MAX_REPLICAS, MAX_SLICE_SIZE
+from peernet.config.environments import MAX_REQUIREMENTS
+from peernet.config.project import (
+    MAX_BYTES_ASKED,
+    MAX_NAME_LENGTH,
+    MAX_REPLICAS,
+    MAX_SECONDS,
+    MAX_SLICE_SIZE,
+    MIN_MEMORY,
+)
 from peernet.errors import ProjectError
+from peernet.project.sizes import read_size
 from peernet.results import short_repr
+
+Results = Literal["data", "pickle"]
+"""How results come back: as plain data, whatever peer made them, or as pickles, from one's own peers only."""
 
 DEFAULT_QUORUM = 2
 """Equal executions that accept a slice, unless there are fewer replicas: one liar is then outvoted or disputed."""
@@ -24,6 +37,10 @@ class Options:
     name: shown with the job.
     whole_slice: the function gets the whole batch of a slice and returns one value for it.
     has_reduce: the values are folded into one.
+    memory, scratch: bytes that one slice may use, or None for the peer's default.
+    requirements: texts as they were given; `requirements.check` reads them where the project is submitted.
+    reuse: slices of the job may share a process.
+    results: "data" or "pickle".
     """
 
     slice_size: int | None = None
@@ -33,6 +50,11 @@ class Options:
     name: str | None = None
     whole_slice: bool = False
     has_reduce: bool = False
+    memory: int | None = None
+    scratch: int | None = None
+    requirements: tuple[str, ...] = ()
+    reuse: bool = False
+    results: Results = "data"
 
 
 def make_options(
@@ -44,6 +66,11 @@ def make_options(
     name: object = None,
     whole_slice: object = False,
     has_reduce: bool = False,
+    memory: object = None,
+    scratch: object = None,
+    requirements: object = (),
+    reuse: object = False,
+    results: object = "data",
 ) -> Options:
     """Check values from anywhere and complete replicas and quorum.
 
@@ -63,9 +90,20 @@ def make_options(
         raise ProjectError(
             f"quorum={needed} can't be reached with replicas={copies}: use 1 to {copies}, or more replicas"
         )
-    if not isinstance(whole_slice, bool):
-        raise ProjectError(f"whole_slice={short_repr(whole_slice)}: it must be True or False")
-    return Options(size, copies, needed, _seconds(timeout), _name(name), whole_slice, has_reduce)
+    return Options(
+        slice_size=size,
+        replicas=copies,
+        quorum=needed,
+        timeout=_seconds(timeout),
+        name=_name(name),
+        whole_slice=_flag("whole_slice", whole_slice),
+        has_reduce=has_reduce,
+        memory=read_size("memory", memory, MIN_MEMORY, MAX_BYTES_ASKED),
+        scratch=read_size("scratch", scratch, 0, MAX_BYTES_ASKED),
+        requirements=_requirements(requirements),
+        reuse=_flag("reuse", reuse),
+        results=_results(results),
+    )
 
 
 def override(
@@ -76,6 +114,8 @@ def override(
     quorum: int | None = None,
     timeout: float | None = None,
     name: str | None = None,
+    memory: int | None = None,
+    scratch: int | None = None,
 ) -> Options:
     """The options with what the command line says instead; None leaves a value as the project has it.
 
@@ -94,8 +134,19 @@ def override(
         quorum=needed,
         timeout=options.timeout if timeout is None else timeout,
         name=options.name if name is None else name,
+        memory=options.memory if memory is None else memory,
+        scratch=options.scratch if scratch is None else scratch,
     )
-    return replace(checked, whole_slice=options.whole_slice, has_reduce=options.has_reduce)
+    return replace(
+        options,
+        slice_size=checked.slice_size,
+        replicas=checked.replicas,
+        quorum=checked.quorum,
+        timeout=checked.timeout,
+        name=checked.name,
+        memory=checked.memory,
+        scratch=checked.scratch,
+    )
 
 
 def _whole_number(what: str, value: object, most: int) -> int | None:
@@ -113,9 +164,40 @@ def _seconds(value: object) -> float | None:
         seconds = float(value) if type(value) in (int, float) else math.nan  # type: ignore[arg-type]
     except OverflowError:
         seconds = math.inf
-    if not (seconds > 0 and math.isfinite(seconds)):
-        raise ProjectError(f"timeout={short_repr(value)}: it must be a finite number of seconds above 0")
+    if not 0 < seconds <= MAX_SECONDS:
+        raise ProjectError(
+            f"timeout={short_repr(value)}: it must be a finite number of seconds above 0, up to {MAX_SECONDS:.0f}"
+        )
     return seconds
+
+
+def _flag(what: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ProjectError(f"{what}={short_repr(value)}: it must be True or False")
+    return value
+
+
+def _requirements(value: object) -> tuple[str, ...]:
+    """Texts, and not too many. They are read where the project is submitted, not by each child that imports it."""
+    if isinstance(value, str):
+        raise ProjectError(f"requirements={short_repr(value)}: it must be a list of them, as in [{value!r}]")
+    items = value if isinstance(value, (list, tuple)) else [value]
+    wrong = next((item for item in items if not isinstance(item, str)), None)
+    if wrong is not None or items is not value:
+        raise ProjectError(
+            f'requirements: {short_repr(wrong)} stands where texts belong, as in ["numpy>=1.26", "scipy"]'
+        )
+    if len(items) > MAX_REQUIREMENTS:
+        raise ProjectError(f"requirements: there are {len(items)}, and {MAX_REQUIREMENTS} are allowed")
+    return tuple(items)
+
+
+def _results(value: object) -> Results:
+    if value == "data":
+        return "data"
+    if value == "pickle":
+        return "pickle"
+    raise ProjectError(f'results={short_repr(value)}: it must be "data" or "pickle"')
 
 
 def _name(value: object) -> str | None:

@@ -28,7 +28,8 @@ def pickle_project(project: Project[..., object]) -> tuple[Bundle, Bundle]:
         CannotTravelError: naming what can't be pickled.
     """
     whole = _dumps(project, project, bare=False)
-    function = _dumps((project.function, project.options.whole_slice), project, bare=True)
+    options = project.options
+    function = _dumps((project.function, options.whole_slice, options.results), project, bare=True)
     return _bundle(whole), _bundle(function)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from peernet.errors import TaskError
 from peernet.project.load import LoadedFunction
+from peernet.project.pickledresults import pickle_result
 from peernet.project.trace import describe, user_traceback
 
 
@@ -27,11 +28,17 @@ def run_slice(function: LoadedFunction, inputs: Sequence[Any]) -> list[Any]:
     """Call the function for each input, or once for all where it wants the whole slice.
 
     Returns:
-        The results in order; one of them for a whole slice.
+        The results in order; one of them for a whole slice. Pickles of them where the project asks for that.
 
     Raises:
         TaskFailure: a call raised, or asked the interpreter to exit.
+        CannotEncodeError: a result can't be pickled.
     """
+    results = _call(function, inputs)
+    return [pickle_result(result) for result in results] if function.pickles else results
+
+
+def _call(function: LoadedFunction, inputs: Sequence[Any]) -> list[Any]:
     results: list[Any] = []
     try:
         if function.whole_slice:
