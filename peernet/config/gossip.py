@@ -78,6 +78,15 @@ class GossipConfig:
     lazy_seconds: float = 0.1
     """How long `IHave`s are gathered before they leave: those that cross others in the time are saved."""
 
+    lazy_second_seconds: float = 0.9
+    """How much later the second end of a lazy link names a rumour, if the first has not done so by then: longer
+    than most rumours take to reach both, so that nearly all links carry one name and not two. With the time to
+    miss it, to ask and to get it, it stays well within the 4 s in which everybody is to hear a rumour."""
+
+    names_waiting: int = 256
+    """Rumours that wait for the second naming; beyond, both ends name at once. An honest network's are those of
+    the last second."""
+
     missing_seconds: float = 0.5
     """From a first `IHave` to asking for what did not come by the tree; up to half as much again by chance, so
     that the first one mends it for those behind. The slowest path of the tree is so much longer than the

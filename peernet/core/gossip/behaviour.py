@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from peernet.core.adverts import Adverts
 from peernet.core.context import Context
-from peernet.core.gossip.intake import Intake, OfferListener, Verdict
+from peernet.core.gossip.intake import Intake, OfferListener, Verdict, is_advert
 from peernet.core.gossip.neighbourhood import Neighbourhood
 from peernet.core.gossip.passive import own_addresses
 from peernet.core.gossip.plumtree import Plumtree
@@ -125,8 +125,9 @@ class Gossip:
             self._ctx.refuse("rumour: not a neighbour", peer, "")
             self.neighbourhood.stranger(peer)
             return
-        name = rumour_id(body.envelope)
-        if name in self._store:
+        # Adverts are not remembered among rumours, so they need no name.
+        name = b"" if is_advert(body.envelope) else rumour_id(body.envelope)
+        if name and name in self._store:
             self._tree.repeated(peer, neighbour, name, body)
         elif body.hops >= body.reach:
             self.neighbourhood.blame(peer, self._config.blame_turn, "rumour: beyond its reach")

@@ -8,6 +8,7 @@ a job's offers until it expires.
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import Protocol
 
 from peernet.core.adverts import Adverts
@@ -114,7 +115,7 @@ class Intake:
         )
 
     def _take_tombstone(self, opened: Opened) -> tuple[Verdict, str]:
-        key = (opened.author, decode_body(Tombstone, opened.body).job)
+        key = _ended_key(opened.author, opened.body)
         known = self._ended.pop(key, 0.0) > self._ctx.now.wall
         self._ended[key] = opened.expires
         if len(self._ended) > self._config.tombstones:
@@ -127,3 +128,18 @@ class Intake:
         return open_envelope(
             envelope, domain, now=self._ctx.now.wall, verify=self._ctx.verify, max_lifetime=lifetime
         )
+
+
+def is_advert(envelope: bytes) -> bool:
+    """Whether an envelope says that it is an advert; it may be none."""
+    try:
+        return peek_domain(envelope) == ADVERT
+    except EnvelopeError:
+        return False
+
+
+@lru_cache(maxsize=64)
+def _ended_key(author: PeerId, body: bytes) -> tuple[PeerId, JobId]:
+    """Decode a tombstone, or remember having done so: what ended is one object, however many peers of a process
+    keep it."""
+    return author, decode_body(Tombstone, body).job

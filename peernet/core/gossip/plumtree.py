@@ -18,11 +18,12 @@ from __future__ import annotations
 
 from peernet.core.context import Context
 from peernet.core.gossip.missing import Missing, MissingRumours
+from peernet.core.gossip.naming import Naming
 from peernet.core.gossip.neighbour import Neighbour
 from peernet.core.gossip.neighbourhood import Neighbourhood
 from peernet.core.gossip.store import Heard, Store
 from peernet.types import PeerId
-from peernet.wire.gossip import MAX_DEPTH, MAX_HAVES, Graft, Have, IHave, Prune, Rumour
+from peernet.wire.gossip import MAX_DEPTH, Graft, Have, IHave, Prune, Rumour
 from peernet.wire.link import Body
 
 
@@ -32,12 +33,11 @@ class Plumtree:
     __slots__ = (
         "_config",
         "_ctx",
-        "_flush_set",
         "_hood",
         "_missing",
+        "_naming",
         "_next_move",
         "_store",
-        "_unnamed",
     )
 
     def __init__(self, ctx: Context, hood: Neighbourhood, store: Store) -> None:
@@ -47,8 +47,7 @@ class Plumtree:
         self._store = store
         self._missing = MissingRumours(ctx, hood)
         self._next_move = 0.0
-        self._unnamed: dict[bytes, tuple[Have, set[PeerId]]] = {}
-        self._flush_set = False
+        self._naming = Naming(ctx, hood)
 
     # --- rumours ----------------------------------------------------------------------------------------------
 
@@ -72,7 +71,7 @@ class Plumtree:
         if len(push) < len(peers):
             told = set(push)
             told.update(peer for peer in self._hood.active if peer not in peers)
-            self._name_later(Have(name, 0, reach), told)
+            self._naming.name(Have(name, 0, reach), told)
 
     def came(self, name: bytes) -> Missing | None:
         """A rumour that was not seen before has come, valid or not: it is looked for no more."""
@@ -99,7 +98,7 @@ class Plumtree:
                     self._ctx.send(other, onward)
                     told.add(other)
         if any(other not in told for other in self._hood.active):
-            self._name_later(Have(name, hops, rumour.reach), told)
+            self._naming.name(Have(name, hops, rumour.reach), told)
 
     def repeated(self, peer: PeerId, neighbour: Neighbour, name: bytes, rumour: Rumour) -> None:
         """A rumour has come that was seen before. From the tree that is a link too many, else a waste."""
@@ -129,11 +128,11 @@ class Plumtree:
         if neighbour is None:
             self._hood.stranger(peer)
             return
+        seen = self._store
         for have in body.items:
-            if have.id in self._store:
-                if have.id in self._unnamed:
-                    self._unnamed[have.id][1].add(peer)
-                if have.reach == MAX_DEPTH and not neighbour.eager:
+            if have.id in seen:
+                self._naming.known_to(peer, have.id)
+                if not neighbour.eager and have.reach == MAX_DEPTH and self._ctx.now.mono >= self._next_move:
                     self._move_if_shorter(peer, neighbour, have)
             elif have.hops >= have.reach:
                 self._hood.blame(peer, self._config.blame_turn, "rumour: beyond its reach")
@@ -182,40 +181,14 @@ class Plumtree:
 
         Ways are compared for one rumour, so whoever moves gets nearer to its author and no circle can close.
         """
-        now = self._ctx.now.mono
-        if now < self._next_move:
-            return
         heard = self._store.get(have.id)
         if heard is None or heard.pulled or heard.source is None:
             return
         source = self._hood.active.get(heard.source)
         if source is None or have.hops + 1 + self._config.optimise_hops > heard.hops:
             return
+        now = self._ctx.now.mono
         self._next_move = now + self._config.optimise_seconds
         neighbour.eager, source.eager, source.pruned = True, False, now
         self._ctx.send(peer, Graft((), True))
         self._ctx.send(heard.source, Prune())
-
-    def _name_later(self, have: Have, told: set[PeerId]) -> None:
-        """Name a rumour soon to all neighbours but those in `told`."""
-        self._unnamed[have.id] = (have, told)
-        if len(self._unnamed) >= MAX_HAVES:
-            self._name_all()
-        elif not self._flush_set:
-            self._flush_set = True
-            self._ctx.after(self._config.lazy_seconds, self._flush)
-
-    def _flush(self) -> None:
-        self._flush_set = False
-        self._name_all()
-
-    def _name_all(self) -> None:
-        """Name what is gathered: to each neighbour what it does not have, as far as is known."""
-        unnamed, self._unnamed = list(self._unnamed.values()), {}
-        everything = IHave(tuple([have for have, _ in unnamed]))
-        for peer in self._hood.active:
-            items = [have for have, told in unnamed if peer not in told]
-            if len(items) == len(unnamed):
-                self._ctx.send(peer, everything)
-            elif items:
-                self._ctx.send(peer, IHave(tuple(items)))

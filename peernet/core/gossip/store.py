@@ -4,19 +4,25 @@ bounded."""
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
 
 from peernet.config.gossip import GossipConfig
 from peernet.types import PeerId
 
+_KEPT = 64
+"""Envelopes whose id is remembered: copies of one come within moments. At 16 KiB each they hold 1 MiB at most."""
 
+
+@lru_cache(maxsize=_KEPT)
 def rumour_id(envelope: bytes) -> bytes:
-    """Return the id of a rumour: the 16-byte BLAKE2b digest of its envelope."""
+    """Return the id of a rumour: the 16-byte BLAKE2b digest of its envelope. Equal ids are mostly one object,
+    however many peers of a process keep it."""
     return hashlib.blake2b(envelope, digest_size=16).digest()
 
 
-@dataclass(slots=True)
-class Heard:
+class Heard(msgspec.Struct, gc=False):
     """A valid rumour. hops: of the `Rumour` that goes on from here (0: it is this peer's own). reach: its
     limit. source: who brought it, or None. pulled: somebody was asked for it alone, so that copies say nothing
     about the tree. until: monotonic time up to which it is kept."""
