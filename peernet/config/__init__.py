@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from peernet.config.kad import KadConfig
     from peernet.config.net import NetConfig
     from peernet.config.storage import StorageConfig
+    from peernet.config.trust import TrustConfig
     from peernet.config.whole import Config
     from peernet.config.work import WorkConfig
 
@@ -25,6 +26,7 @@ _HOMES = {
     "KadConfig": "kad",
     "NetConfig": "net",
     "StorageConfig": "storage",
+    "TrustConfig": "trust",
     "WorkConfig": "work",
 }
 
@@ -36,6 +38,7 @@ __all__ = [
     "KadConfig",
     "NetConfig",
     "StorageConfig",
+    "TrustConfig",
     "WorkConfig",
 ]
 

@@ -110,24 +110,31 @@ class UnpinBlobs(msgspec.Struct, frozen=True, gc=False):
 
 
 class OpenBox(msgspec.Struct, frozen=True, gc=False):
-    """Start a box for a job's slices, `slots` at once; its bundle is a stored blob. Done(None)."""
+    """Start a box for a job's slices, `slots` at once; its bundle is a stored blob. Done(None).
+
+    seconds, memory, scratch: what its slices may use, as in `RunSlice`. reuse: they may share a process."""
 
     id: int
     job: JobId
     bundle: Digest
     slots: int
+    seconds: float = 0.0
+    memory: int = 0
+    scratch: int = 0
+    reuse: bool = False
 
 
 class RunSlice(msgspec.Struct, frozen=True, gc=False):
     """Run a slice in the job's box. `Began(id)` when it starts; Done(value: SliceOutcome).
 
-    seconds: wall time it may take. memory: bytes, 0 for the default."""
+    seconds: wall time it may take, and processor time: it has one slot. memory, scratch: bytes. 0: the default."""
 
     id: int
     job: JobId
     input: Payload
     seconds: float
     memory: int
+    scratch: int = 0
 
 
 class KillSlice(msgspec.Struct, frozen=True, gc=False):
@@ -153,6 +160,8 @@ class OpenHost(msgspec.Struct, frozen=True, gc=False):
     replicas: int | None
     quorum: int | None
     timeout: float | None
+    memory: int | None = None
+    scratch: int | None = None
 
 
 class Cut(msgspec.Struct, frozen=True, gc=False):

@@ -52,6 +52,7 @@ class JobRecord(Record, frozen=True, array_like=True, gc=False):
     slices: int = 0
     value: Payload | None = None
     stats: bytes = b""
+    confidence: float | None = None
 
     def key(self) -> bytes:
         return self.job
@@ -144,6 +145,37 @@ class MineRecord(Record, frozen=True, array_like=True, gc=False):
     space: ClassVar[str] = "mine"
 
     peer: PeerId
+
+    def key(self) -> bytes:
+        return self.peer
+
+
+class MarkRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One strike in a `TrustRecord`."""
+
+    when: float
+    job: JobId
+    index: int
+    reason: str
+
+
+class TrustRecord(Record, frozen=True, array_like=True, gc=False):
+    """What this submitter knows of a peer's honesty (`core.work.trust.Standing`)."""
+
+    space: ClassVar[str] = "trust"
+
+    peer: PeerId
+    share: float
+    touched: float
+    checks: float
+    strikes: float
+    passed: int
+    failed: int
+    banned: bool
+    blocked: bool
+    sure: bool = False
+    vouchers: tuple[PeerId, ...] = ()
+    marks: tuple[MarkRecord, ...] = ()
 
     def key(self) -> bytes:
         return self.peer

@@ -12,12 +12,11 @@ from typing import ClassVar
 from peernet.core.node import NodeCore
 from peernet.core.records import JobRecord, LeaseRecord, OutcomeRecord, Record
 from peernet.core.work.owner.leases import OUT
-from peernet.core.work.votes import Policy
+from peernet.core.work.policies import Quorum
 from peernet.types import JobId, PeerId
 from peernet_sim.bounds import BOUNDS, running_jobs
-from peernet_sim.machine import Machine
+from peernet_sim.looking import LiveWorld, Player
 from peernet_sim.violations import Broken
-from peernet_sim.world import World
 
 LOOKS = 250
 """Peers looked at in one round at most; the next round goes on behind them. To look at 10,000 takes seconds."""
@@ -31,13 +30,13 @@ class Invariant:
 
     name: ClassVar[str] = ""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: LiveWorld) -> None:
         self.world = world
 
-    def look(self, machine: Machine, core: NodeCore) -> None:
+    def look(self, machine: Player, core: NodeCore) -> None:
         """Look at a live peer. Raises Broken."""
 
-    def saved(self, machine: Machine, record: Record) -> None:
+    def saved(self, machine: Player, record: Record) -> None:
         """Look at a record of a job that was just committed. Raises Broken."""
 
     def round(self) -> None:
@@ -53,7 +52,7 @@ class RoutingTable(Invariant):
 
     name = "routing table sound"
 
-    def look(self, machine: Machine, core: NodeCore) -> None:
+    def look(self, machine: Player, core: NodeCore) -> None:
         try:
             core.kad.table.check()
         except AssertionError as error:
@@ -65,7 +64,7 @@ class Bounds(Invariant):
 
     name = "bounds kept"
 
-    def look(self, machine: Machine, core: NodeCore) -> None:
+    def look(self, machine: Player, core: NodeCore) -> None:
         for what, size, bound in BOUNDS:
             count, limit = size(machine, core), bound(core)
             if count > limit:
@@ -77,7 +76,7 @@ class NoSliceLost(Invariant):
 
     name = "no slice lost"
 
-    def look(self, machine: Machine, core: NodeCore) -> None:
+    def look(self, machine: Player, core: NodeCore) -> None:
         for job in running_jobs(core):
             accounted = job.slices.accepted + len(job.slices.undecided)
             if accounted != job.slices.cut:
@@ -102,7 +101,7 @@ class OneReplicaAPeer(Invariant):
 
     name = "no peer holds two replicas of a slice"
 
-    def look(self, machine: Machine, core: NodeCore) -> None:
+    def look(self, machine: Player, core: NodeCore) -> None:
         for job in running_jobs(core):
             for entry in job.slices.undecided.values():
                 holders = list(entry.peers())
@@ -117,13 +116,13 @@ class Evidence(Invariant):
 
     name = "no accepted result without its evidence"
 
-    def saved(self, machine: Machine, record: Record) -> None:
+    def saved(self, machine: Player, record: Record) -> None:
         if not isinstance(record, OutcomeRecord):
             return
         job = machine.journal.get(JobRecord, record.job)
         if job is None:
             raise self.broken(f"peer {machine.index} accepted a slice of a job it does not know", machine.index)
-        policy = Policy.of(job.replicas, job.quorum)
+        policy = Quorum.of(job.replicas, job.quorum)
         peers = dict.fromkeys(record.agreeing)
         if len(peers) != len(record.agreeing):
             raise self._without(machine, record, "one peer counts twice")
@@ -143,7 +142,7 @@ class Evidence(Invariant):
             if lease.value is not None and lease.value.digest != record.value.digest:
                 raise self._without(machine, record, "a peer that agreed has returned something else", peer)
 
-    def _without(self, machine: Machine, record: OutcomeRecord, text: str, *peers: PeerId) -> Broken:
+    def _without(self, machine: Player, record: OutcomeRecord, text: str, *peers: PeerId) -> Broken:
         return self.broken(
             f"peer {machine.index} accepted slice {record.index} of job {record.job.hex()[:8]}: {text}",
             machine.index,
@@ -156,11 +155,11 @@ class EndsOnce(Invariant):
 
     name = "a job ends exactly once"
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: LiveWorld) -> None:
         super().__init__(world)
         self._ended: dict[JobId, str] = {}
 
-    def saved(self, machine: Machine, record: Record) -> None:
+    def saved(self, machine: Player, record: Record) -> None:
         job = getattr(record, "job", None)
         before = self._ended.get(job) if job is not None else None
         if before is not None and isinstance(record, JobRecord | OutcomeRecord):
@@ -175,7 +174,7 @@ class VirtualTime(Invariant):
 
     name = "virtual time"
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: LiveWorld) -> None:
         super().__init__(world)
         self._last = 0.0
 
@@ -185,7 +184,7 @@ class VirtualTime(Invariant):
             raise self.broken(f"it is {now} s, and was {self._last} s before")
         self._last = now
 
-    def look(self, machine: Machine, core: NodeCore) -> None:
+    def look(self, machine: Player, core: NodeCore) -> None:
         seen = core.context.now.mono
         if seen > self.world.engine.now:
             raise self.broken(
@@ -205,15 +204,15 @@ INVARIANTS: tuple[type[Invariant], ...] = (
 """All that are checked."""
 
 
-def indexes(world: World, peers: tuple[PeerId, ...]) -> tuple[int, ...]:
+def indexes(world: LiveWorld, peers: tuple[PeerId, ...]) -> tuple[int, ...]:
     """Return the places of peers in the topology, as far as known."""
     return tuple(machine.index for peer in peers if (machine := world.find(peer)) is not None)
 
 
 class Inspector:
-    """Holds a run against all invariants. A `carrier.Watcher`. checked: looks made so far."""
+    """Holds a run against all invariants. A `looking.Watcher`. checked: looks made so far."""
 
-    def __init__(self, world: World, kinds: tuple[type[Invariant], ...] = INVARIANTS) -> None:
+    def __init__(self, world: LiveWorld, kinds: tuple[type[Invariant], ...] = INVARIANTS) -> None:
         self._world = world
         self._invariants = [kind(world) for kind in kinds]
         self._saved = [one for one in self._invariants if type(one).saved is not Invariant.saved]
@@ -225,13 +224,13 @@ class Inspector:
         """The names of all that are checked."""
         return [one.name for one in self._invariants]
 
-    def saved(self, machine: Machine, record: Record) -> None:
+    def saved(self, machine: Player, record: Record) -> None:
         """A record of a job was committed."""
         self.checked += 1
         for one in self._saved:
             one.saved(machine, record)
 
-    def answered(self, machine: Machine, number: int, value: object) -> None:
+    def answered(self, machine: Player, number: int, value: object) -> None:
         """Answers break nothing."""
 
     def look(self, everybody: bool = False) -> None:
@@ -246,7 +245,7 @@ class Inspector:
             self._look_at(machines[index])
         self._next = (self._next + turn) % max(1, len(machines))
 
-    def _look_at(self, machine: Machine) -> None:
+    def _look_at(self, machine: Player) -> None:
         core = machine.core
         if core is None or not machine.honest:
             return

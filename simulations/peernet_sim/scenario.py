@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from peernet.core.work.votes import Policy
+from peernet.core.work.policies import Quorum
 from peernet.errors import UsageError
 from peernet_sim.access import Access, read_access
 from peernet_sim.expectations import Expectation, failed_expectations, read_expectations
@@ -154,7 +154,7 @@ def _read_job(table: Table, seconds: float) -> JobPlan:
     replicas = table.whole("replicas", least=1, most=64) if table.has("replicas") else None
     quorum = table.whole("quorum", least=1, most=64) if table.has("quorum") else None
     try:
-        Policy.of(replicas, quorum)
+        Quorum.of(replicas, quorum)
     except ValueError as error:
         table.wrong("quorum" if quorum is not None else "replicas", f"does not fit: {error}")
     calls = table.whole("calls", least=1)

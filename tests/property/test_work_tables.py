@@ -8,7 +8,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from peernet.core.work.owner.leases import LEASE_STATES, LIVE, OUT, Lease, LeaseTable
 from peernet.core.work.owner.slices import Slice, SliceTable
-from peernet.core.work.votes import Policy, Vote, differ
+from peernet.core.work.policies import Quorum
+from peernet.core.work.votes import Vote, differ
 from peernet.types import Digest, LeaseId, Payload, PeerId
 
 PEERS = [PeerId(bytes([65 + number]) * 32) for number in range(6)]
@@ -63,7 +64,7 @@ class Leases(RuleBasedStateMachine):
 class Slices(RuleBasedStateMachine):
     """Slices as an owner moves them: granted, lost, late, returned in any order, under any policy."""
 
-    policy = Policy.of(None, None)
+    policy = Quorum.of(None, None)
 
     def __init__(self) -> None:
         super().__init__()
@@ -174,7 +175,7 @@ class Slices(RuleBasedStateMachine):
 
 
 class ReplicatedSlices(Slices):
-    policy = Policy.of(3, 2)
+    policy = Quorum.of(3, 2)
 
 
 TestLeases = Leases.TestCase

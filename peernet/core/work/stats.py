@@ -21,21 +21,31 @@ class PeerWork(msgspec.Struct, frozen=True, array_like=True):
 
 class JobStats(msgspec.Struct, frozen=True, array_like=True):
     """The counts of a job. executions: results returned, late ones and audits included. disagreements: slices
-    that results differed on. accepted, calls: slices and calls accepted."""
+    that results differed on. accepted, calls: slices and calls accepted. audits: executions of decided slices.
+    strikes: results found wrong. retracted: slices that were accepted and taken back. banned: peers banned for
+    strikes in this job."""
 
     executions: int = 0
     disagreements: int = 0
     accepted: int = 0
     calls: int = 0
     peers: tuple[PeerWork, ...] = ()
+    audits: int = 0
+    strikes: int = 0
+    retracted: int = 0
+    banned: tuple[PeerId, ...] = ()
 
 
 class Tally:
-    """Counts while a job runs."""
+    """Counts while a job runs. See `JobStats`."""
 
     def __init__(self) -> None:
         self.executions = 0
         self.disagreements = 0
+        self.audits = 0
+        self.strikes = 0
+        self.retracted = 0
+        self.banned: dict[PeerId, None] = {}
         self._slices: dict[PeerId, int] = {}
         self._cpu: dict[PeerId, float] = {}
 
@@ -54,7 +64,17 @@ class Tally:
         peers = tuple(
             PeerWork(peer, count, self._cpu.get(peer, 0.0), count / total) for peer, count in self._slices.items()
         )
-        return JobStats(self.executions, self.disagreements, accepted, calls, peers)
+        return JobStats(
+            self.executions,
+            self.disagreements,
+            accepted,
+            calls,
+            peers,
+            self.audits,
+            self.strikes,
+            self.retracted,
+            tuple(self.banned),
+        )
 
 
 def encode_stats(stats: JobStats) -> bytes:

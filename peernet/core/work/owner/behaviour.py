@@ -21,6 +21,7 @@ from peernet.core.work.owner.offering import job_needs
 from peernet.core.work.owner.preparing import Preparation
 from peernet.core.work.owner.restoring import JobImage, pin_result, restore_job
 from peernet.core.work.stats import JobView
+from peernet.core.work.trust import Trust
 from peernet.errors import EnvelopeError, ProtocolError
 from peernet.identity.envelope import open_envelope
 from peernet.types import JobId, PeerId
@@ -46,7 +47,8 @@ class Owner:
     def __init__(self, ctx: Context, spread: Spread) -> None:
         self._ctx = ctx
         draws = type(ctx.random)(int.from_bytes(ctx.secret(32), "big"))
-        self._crew = Crew(ctx, spread, draws, self._busy, self._seated)
+        self.trust = Trust(ctx)
+        self._crew = Crew(ctx, self.trust, spread, draws, self._busy, self._seated)
         self._preparing: dict[Preparation, None] = {}
         self._running: dict[JobId, Job] = {}
         self._ended: OrderedDict[JobId, JobRecord] = OrderedDict()
@@ -100,6 +102,11 @@ class Owner:
 
     def flush(self) -> None:
         """At the end of a handle: carry on every job that changed, and tell watchers once for each."""
+        while moved := self.trust.take_moved():
+            for peer in moved:
+                for job in self._jobs():
+                    job.checking.moved(peer)
+        self.trust.flush()
         for job in list(self._running.values()):
             job.flush()
             if job.over:
@@ -198,6 +205,8 @@ class Owner:
         if job is None or job.over:
             return PullRefused("over", 0.0, "the job has ended or is unknown")
         config = self._ctx.config.work
+        if self.trust.shut(peer) and not job.trusted(peer):
+            return PullRefused("banned", 0.0, "its results were wrong")
         lack = self._check(peer, body, job)
         if lack:
             job.seats.refuse(peer, lack)

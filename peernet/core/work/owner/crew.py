@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from peernet.core.context import Context
+from peernet.core.work.trust import Trust
 from peernet.identity.envelope import seal
 from peernet.types import PeerId
 from peernet.wire.base import Message
@@ -25,11 +26,12 @@ builds it for the neighbours who see this peer at these addresses; it is called 
 class Crew:
     """Shared by all jobs of one owner.
 
-    draws: the secret source that chooses peers and slices, so that nobody can foresee what it gets. busy: peers
-    that hold leases of running jobs. seated: peers that have a seat in one.
+    trust: what is known of the peers. draws: the secret source that chooses peers and slices, so that nobody can
+    foresee what it gets. busy: peers that hold leases of running jobs. seated: peers that have a seat in one.
     """
 
     ctx: Context
+    trust: Trust
     spread: Spread
     draws: Random
     busy: Callable[[], Iterable[PeerId]]

@@ -57,7 +57,7 @@ class Drawing:
         slices, ready, draws = job.slices, job.seats.ready, job.crew.draws
         grants: dict[PeerId, list[LeaseGrant]] = {}
         aside: list[PeerId] = []
-        while len(ready) and (len(slices.fresh) or len(slices.partial)) and len(aside) < _MISSES:
+        while len(ready) and slices.drawable and len(aside) < _MISSES:
             peer = ready.draw(draws)
             entry = self._choose(peer)
             if entry is None:
@@ -79,9 +79,27 @@ class Drawing:
 
     def _choose(self, peer: PeerId) -> Slice | None:
         job = self._job
-        if job.policy.believes and job.trusted(peer):
-            return self._fresh() or self._partial(peer)
-        return self._partial(peer) or self._fresh()
+        trusted = job.policy.believes and job.trusted(peer)
+        share = job.policy.audits(trusted=trusted)
+        if share and job.crew.draws.random() < share:
+            audit = job.slices.retained.draw(job.crew.draws, peer)
+            if audit is not None:
+                return audit
+        if trusted:
+            return self._fresh() or self._partial(peer) or self._held(peer)
+        return self._partial(peer) or self._fresh() or self._held(peer)
+
+    def _held(self, peer: PeerId) -> Slice | None:
+        """Return a slice that waits for its one peer to prove itself, when nothing else is left to do."""
+        slices = self._job.slices
+        if not len(slices.held) or not self._job.hosting.exhausted:
+            return None
+        for index in islice(slices.held.rotated(self._job.crew.draws), _PROBES):
+            entry = slices.undecided[index]
+            if entry.may_lease(peer):
+                slices.release(entry)
+                return entry
+        return None
 
     def _fresh(self) -> Slice | None:
         slices = self._job.slices

@@ -77,6 +77,10 @@ class Hosting:
         if self._job.record.reduces:
             self._folds.append((index, value))
 
+    def taken_back(self, index: int) -> None:
+        """A slice's result is believed no more; another one follows, and takes its place in the fold."""
+        self._folds = deque(fold for fold in self._folds if fold[0] != index)
+
     def take_cuts(self, made: CutsMade) -> None:
         """Take in what the host has cut."""
         for cut in made.cuts:

@@ -15,19 +15,21 @@ from peernet.core.context import Context
 from peernet.core.effects import CloseHost, Hold, Note, PinBlob, UnpinBlobs
 from peernet.core.events import Now
 from peernet.core.records import JobRecord, LeaseRecord, SliceRecord
+from peernet.core.work.owner.checking import Checking
 from peernet.core.work.owner.crew import Crew
 from peernet.core.work.owner.drawing import Drawing
 from peernet.core.work.owner.hosting import Hosting
 from peernet.core.work.owner.intake import Intake
 from peernet.core.work.owner.leases import OUT, Lease, LeaseTable
 from peernet.core.work.owner.offering import Offering
+from peernet.core.work.owner.retention import Retention
 from peernet.core.work.owner.seats import SeatTable
 from peernet.core.work.owner.sizing import Sizing
 from peernet.core.work.owner.slices import Slice, SliceTable
 from peernet.core.work.owner.verdicts import Verdicts
 from peernet.core.work.owner.watch import Watch
+from peernet.core.work.policies import choose
 from peernet.core.work.stats import JobView, Tally, decode_stats, encode_stats
-from peernet.core.work.votes import Policy
 from peernet.types import JobId, Payload, PeerId
 from peernet.wire.work import JobOver
 
@@ -46,8 +48,9 @@ class Job:
         self.record = record
         self.id = record.job
         self.host = host
-        self.policy = Policy.of(record.replicas, record.quorum)
-        self.slices = SliceTable(self.policy, config.spent_leases)
+        trust = ctx.config.trust
+        self.policy = choose(record, crew.trust)
+        self.slices = SliceTable(self.policy, config.spent_leases, Retention(trust.retained, trust.retained_bytes))
         self.leases = LeaseTable(config.spent_leases)
         self.seats = SeatTable(config, self.leases)
         self.sizing = Sizing(config, record.slice_size, record.length)
@@ -56,6 +59,7 @@ class Job:
         self.drawing = Drawing(self)
         self.intake = Intake(self)
         self.verdicts = Verdicts(self)
+        self.checking = Checking(self)
         self.offering = Offering(self, offered=not opened)
         self.watch = Watch(self)
         self.over = False

@@ -15,7 +15,7 @@ from peernet.core.work.owner.crew import Crew
 from peernet.core.work.owner.job import Job
 from peernet.core.work.owner.offering import job_needs
 from peernet.core.work.owner.sizing import Sizing
-from peernet.core.work.votes import Policy
+from peernet.core.work.policies import choose
 from peernet.identity.digest import digest
 from peernet.types import JobId
 from peernet.wire.base import ENVELOPE_LIMIT
@@ -73,7 +73,7 @@ class Preparation:
         opened = outcome.value
         assert isinstance(opened, HostOpened), "the host answered something else"
         try:
-            Policy.of(opened.replicas, opened.quorum)
+            choose(opened, self._crew.trust)
         except ValueError as error:
             self._refuse(Failure("usage", str(error)))
             return
@@ -122,6 +122,7 @@ class Preparation:
             slice_size=opened.slice_size,
             replicas=opened.replicas,
             quorum=opened.quorum,
+            confidence=opened.confidence,
             timeout=opened.timeout,
             reduces=opened.reduces,
             trusted=given.trusted,

@@ -6,7 +6,10 @@ being leased and stays disputed until it ends, so that the word tells people wha
 A slice that is open because its only lease was lost is leased again when that lease's result arrives after all
 (`revived`): results are judged in `leased` and `disputed` only.
 
-A job may have a million slices, so a decided one leaves nothing but a bit here; its result is in the journal.
+Under a policy that retains, an accepted slice may be leased once more, as an audit, and is opened again
+(`doubted`) when a result differs or a peer that it rests on is shut out. So many are kept for this as the
+configuration allows; else an accepted slice leaves nothing but a bit here, as a job may have a million, and its
+result is in the journal.
 """
 
 from __future__ import annotations
@@ -18,11 +21,13 @@ from typing import Literal
 
 from peernet.core.work.owner.leases import LIVE, OUT, Lease
 from peernet.core.work.owner.pool import Pool
-from peernet.core.work.votes import Key, Policy, Vote, differ
+from peernet.core.work.owner.retention import Retention, held_bytes, inline_bytes
+from peernet.core.work.policies import Policy
+from peernet.core.work.votes import Key, Vote, differ
 from peernet.types import LeaseId, Payload, PeerId
 
 SliceState = Literal["open", "leased", "accepted", "disputed", "failed"]
-SliceEvent = Literal["granted", "freed", "revived", "agreed", "differed", "given up"]
+SliceEvent = Literal["granted", "freed", "revived", "agreed", "differed", "doubted", "given up"]
 
 SLICE_STATES: dict[tuple[SliceState, SliceEvent], SliceState] = {
     ("open", "granted"): "leased",
@@ -35,6 +40,8 @@ SLICE_STATES: dict[tuple[SliceState, SliceEvent], SliceState] = {
     ("disputed", "freed"): "disputed",
     ("disputed", "differed"): "disputed",
     ("disputed", "agreed"): "accepted",
+    ("accepted", "granted"): "accepted",
+    ("accepted", "doubted"): "disputed",
     ("leased", "given up"): "failed",
     ("disputed", "given up"): "failed",
 }
@@ -45,12 +52,13 @@ MOST_DOWNS = 3
 
 @dataclass(slots=True, eq=False)
 class Slice:
-    """An undecided slice.
+    """An undecided slice, or an accepted one that can still be taken back.
 
     first: number of its first call. leases: all that may still return, or have a vote. attempts: leases given.
     losses: workers that went down while they ran it, each trusted one as often as it did. downs: how often each
     did. stretches: times that it exceeded a limit of the owner's own making. barred: peers that withheld this
-    slice's bytes, or went down with it too often.
+    slice's bytes, or went down with it too often. held: its one vote waits for what else its peer returns. key:
+    what was accepted. checked: voters whose results here have counted as checks passed; struck: as failed.
     """
 
     index: int
@@ -65,6 +73,10 @@ class Slice:
     downs: dict[PeerId, int] = field(default_factory=dict)
     stretches: int = 0
     barred: tuple[PeerId, ...] = ()
+    held: bool = False
+    key: Key | None = None
+    checked: tuple[PeerId, ...] = ()
+    struck: tuple[PeerId, ...] = ()
 
     def may_lease(self, peer: PeerId) -> bool:
         """Return whether a peer may get a lease: it holds none, has no vote, and withheld nothing."""
@@ -72,8 +84,15 @@ class Slice:
             return False
         return all(lease.peer != peer or lease.state not in OUT for lease in self.leases.values())
 
+    @property
+    def leased(self) -> bool:
+        """Whether somebody may be at work on it."""
+        return any(lease.state in OUT for lease in self.leases.values())
+
     def missing(self, policy: Policy) -> int:
         """Return how many more leases it needs now."""
+        if self.held:
+            return 0
         live = trusted = 0
         for lease in self.leases.values():
             if lease.state in LIVE:
@@ -108,16 +127,22 @@ class Decided:
 class SliceTable:
     """The slices of a job: undecided ones in full, accepted ones as a bit.
 
-    fresh: those that nobody has had. partial: those that somebody has or had, and that need another lease.
+    fresh: those that nobody has had. partial: those that somebody has or had, and that need another lease. held:
+    those that wait for their one peer to prove itself. voted: the undecided slices that a peer has returned.
+    retained: accepted ones that can be taken back.
     """
 
-    def __init__(self, policy: Policy, recent_limit: int) -> None:
+    def __init__(self, policy: Policy, recent_limit: int, retention: Retention | None = None) -> None:
         self._policy = policy
         self._recent_limit = recent_limit
         self._accepted = bytearray()
+        self._held_of: dict[PeerId, int] = {}
         self.undecided: dict[int, Slice] = {}
         self.fresh: Pool[int] = Pool()
         self.partial: Pool[int] = Pool()
+        self.held: Pool[int] = Pool()
+        self.voted: dict[PeerId, dict[int, None]] = {}
+        self.retained = retention if retention is not None else Retention(0, 0)
         self.recent: OrderedDict[int, Decided] = OrderedDict()
         self.cut = 0
         self.calls = 0
@@ -126,13 +151,18 @@ class SliceTable:
         self.disputed = 0
         self.bytes = 0
 
+    @property
+    def drawable(self) -> bool:
+        """There is an undecided slice that somebody could be given."""
+        return bool(len(self.fresh) or len(self.partial) or len(self.held))
+
     def add(self, calls: int, given: Payload) -> Slice:
         """Take in the next slice that was cut."""
         entry = Slice(self.cut, self.calls, calls, given)
         self.undecided[entry.index] = entry
         self.cut += 1
         self.calls += calls
-        self.bytes += _inline(given)
+        self.bytes += inline_bytes(given)
         self.fresh.add(entry.index)
         return entry
 
@@ -160,7 +190,7 @@ class SliceTable:
 
     def place(self, entry: Slice) -> None:
         """Put a slice where it can be drawn, or take it out of there, after its leases or votes have changed."""
-        if entry.missing(self._policy) <= 0:
+        if entry.state == "accepted" or entry.missing(self._policy) <= 0:
             self.fresh.discard(entry.index)
             self.partial.discard(entry.index)
         elif entry.votes or entry.leases:
@@ -177,20 +207,73 @@ class SliceTable:
                 vote = replace(vote, value=other.value)
                 break
         else:
-            self.bytes += _inline(vote.value)
+            self.bytes += inline_bytes(vote.value)
+        self.release(entry)
         entry.votes[vote.peer] = vote
+        self.voted.setdefault(vote.peer, {})[entry.index] = None
+
+    def drop_vote(self, entry: Slice, peer: PeerId) -> None:
+        """Take a peer's result out of an undecided slice, as if it had never come."""
+        before = held_bytes(entry)
+        self.release(entry)
+        del entry.votes[peer]
+        self._unvote(entry, peer)
+        self.bytes += held_bytes(entry) - before
+
+    def hold(self, entry: Slice) -> None:
+        """Let a slice with one vote wait for what else its peer returns."""
+        (peer,) = entry.votes
+        entry.held = True
+        self.held.add(entry.index)
+        self._held_of[peer] = self._held_of.get(peer, 0) + 1
+        self.place(entry)
+
+    def release(self, entry: Slice) -> None:
+        """Let a slice wait no longer, if it does. `place` it when its votes are settled."""
+        if not entry.held:
+            return
+        (peer,) = entry.votes
+        entry.held = False
+        self.held.discard(entry.index)
+        self._held_of[peer] -= 1
+        if not self._held_of[peer]:
+            del self._held_of[peer]
+
+    def checking(self, peer: PeerId) -> int:
+        """Return how many of a peer's results others are asked to repeat."""
+        return len(self.voted.get(peer, ())) - self._held_of.get(peer, 0)
 
     def accept(self, entry: Slice, key: Key) -> None:
-        """Forget a slice whose result is accepted, but for a bit."""
+        """Take a slice as decided. It leaves a bit, and itself among the retained if the policy wants that."""
+        self.release(entry)
         self.advance(entry, "agreed")
         del self.undecided[entry.index]
         self.fresh.discard(entry.index)
         self.partial.discard(entry.index)
-        self.bytes -= _held(entry)
+        for peer in entry.votes:
+            self._unvote(entry, peer)
+        self.bytes -= held_bytes(entry)
         self._mark(entry.index, entry.calls)
+        if self._policy.retains:
+            entry.key = key
+            self.retained.keep(entry)
         self.recent[entry.index] = Decided(key, differ(entry.votes.values()))
         if len(self.recent) > self._recent_limit:
             self.recent.popitem(last=False)
+
+    def reopen(self, entry: Slice) -> None:
+        """Take back that a retained slice was accepted. It is disputed then, with the votes that it has."""
+        self.retained.drop(entry)
+        self.advance(entry, "doubted")
+        entry.key = None
+        self.undecided[entry.index] = entry
+        for peer in entry.votes:
+            self.voted.setdefault(peer, {})[entry.index] = None
+        self.bytes += held_bytes(entry)
+        self.recent.pop(entry.index, None)
+        self._accepted[entry.index >> 3] &= ~(1 << (entry.index & 7))
+        self.accepted -= 1
+        self.accepted_calls -= entry.calls
 
     def validate(self) -> None:
         """Check that all views of the slices agree. For tests."""
@@ -198,12 +281,14 @@ class SliceTable:
         assert self.accepted == sum(byte.bit_count() for byte in self._accepted)
         assert self.calls == self.accepted_calls + sum(entry.calls for entry in self.undecided.values())
         assert self.disputed == sum(entry.state == "disputed" for entry in self.undecided.values())
-        assert self.bytes == sum(map(_held, self.undecided.values()))
+        assert self.bytes == sum(map(held_bytes, self.undecided.values()))
         assert len(self.recent) <= self._recent_limit
         for index, entry in self.undecided.items():
             assert entry.index == index and not self.is_accepted(index)
             assert entry.state != "accepted"
             assert not (index in self.fresh and index in self.partial)
+            assert entry.held == (index in self.held)
+            assert all(index in self.voted[peer] for peer in entry.votes)
             if entry.state == "failed":
                 continue
             assert (index in self.fresh or index in self.partial) == (entry.missing(self._policy) > 0)
@@ -211,7 +296,16 @@ class SliceTable:
             assert self._policy.decide(entry.votes.values()) is None
             if entry.state == "open":
                 assert not any(lease.state in OUT for lease in entry.leases.values())
-        assert len(self.fresh) + len(self.partial) <= len(self.undecided)
+        assert len(self.fresh) + len(self.partial) + len(self.held) <= len(self.undecided)
+        assert sum(map(len, self.voted.values())) == sum(len(entry.votes) for entry in self.undecided.values())
+        assert sum(self._held_of.values()) == len(self.held)
+        self.retained.validate()
+
+    def _unvote(self, entry: Slice, peer: PeerId) -> None:
+        indices = self.voted[peer]
+        del indices[entry.index]
+        if not indices:
+            del self.voted[peer]
 
     def _mark(self, index: int, calls: int) -> None:
         missing = (index >> 3) + 1 - len(self._accepted)
@@ -220,13 +314,3 @@ class SliceTable:
         self._accepted[index >> 3] |= 1 << (index & 7)
         self.accepted += 1
         self.accepted_calls += calls
-
-
-def _inline(payload: Payload | None) -> int:
-    return len(payload.inline) if payload is not None and payload.inline is not None else 0
-
-
-def _held(entry: Slice) -> int:
-    """Inline bytes that an undecided slice keeps in memory: its input, and each distinct result once."""
-    distinct = {vote.key: vote.value for vote in entry.votes.values()}
-    return _inline(entry.input) + sum(map(_inline, distinct.values()))

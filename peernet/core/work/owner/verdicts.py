@@ -41,7 +41,7 @@ class Verdicts:
             self._measure(lease, result)
         entry = job.slices.undecided.get(lease.index)
         if entry is None:
-            self._audit_lease(lease, result, evidence)
+            self._audit_lease(lease, result, value, evidence)
             return
         if was_lost and entry.state == "open":
             job.slices.advance(entry, "revived")
@@ -71,36 +71,42 @@ class Verdicts:
             job.fail(
                 "disputed",
                 f"{job.name_slice(entry)}: {len(votes)} peers returned {kinds} different results, "
-                f"and no {job.policy.quorum} of them agree",
+                f"and {job.policy.unmet}",
             )
         elif key is None:
-            job.slices.place(entry)
+            self._wait(entry)
         elif key[0] == "ok":
             self._accept(entry, key)
         else:
             self._fail(entry, key)
+
+    def _wait(self, entry: Slice) -> None:
+        """An undecided slice is leased once more, or waits for what else its one peer returns."""
+        job = self._job
+        if len(entry.votes) == 1 and not entry.leased:
+            (vote,) = entry.votes.values()
+            others = job.slices.checking(vote.peer) - (not entry.held)
+            if job.policy.holds(vote, others):
+                if not entry.held:
+                    job.slices.hold(entry)
+                return
+        job.slices.release(entry)
+        job.slices.place(entry)
 
     def _vote(
         self, entry: Slice, lease: Lease, result: SliceResult, value: Payload | None, evidence: bytes
     ) -> None:
         job = self._job
         differed = differ(entry.votes.values())
-        vote = Vote(
-            peer=lease.peer,
-            trusted=job.trusted(lease.peer),
-            key=(result.status, result.digest),
-            lease=lease.id,
-            value=value,
-            error=result.error,
-            traceback=result.traceback,
-            cpu_seconds=result.cpu_seconds,
-        )
-        job.slices.add_vote(entry, vote)
+        job.checking.meet(lease.peer)
+        job.slices.add_vote(entry, self._vote_of(lease, result, value))
         key = job.policy.decide(entry.votes.values())
         if not differed and differ(entry.votes.values()):
             job.tally.disagreements += 1
         if key is None and entry.state == "leased" and differ(entry.votes.values()):
             job.slices.advance(entry, "differed")
+        if key is None and not differ(entry.votes.values()):
+            job.checking.agreed(entry, (result.status, result.digest))
         # The bytes of an accepted result are in its outcome; here they would be written twice.
         self._record(lease, result, evidence, value if key is None else None)
         self.judge(entry)
@@ -114,6 +120,7 @@ class Verdicts:
             job.tally.agreed(vote.peer)
         disputed = differ(entry.votes.values())
         job.slices.accept(entry, key)
+        job.checking.settled(entry, key)
         self._settle_leases(entry)
         cpu = math.fsum(vote.cpu_seconds for vote in agreeing)
         peers = tuple(vote.peer for vote in agreeing)
@@ -166,12 +173,29 @@ class Verdicts:
             job.slices.advance(entry, "freed")
         job.slices.place(entry)
 
-    def _audit_lease(self, lease: Lease, result: SliceResult, evidence: bytes) -> None:
+    def _audit_lease(self, lease: Lease, result: SliceResult, value: Payload | None, evidence: bytes) -> None:
         """A result of a slice that is decided."""
+        job = self._job
         key: Key = (result.status, result.digest)
         self._record(lease, result, evidence, None)
-        self._job.leases.settle(lease, key)
-        self._compare(Spent(lease.peer, lease.index, key), key)
+        job.leases.settle(lease, key)
+        retained = job.slices.retained.get(lease.index)
+        if retained is None:
+            self._compare(Spent(lease.peer, lease.index, key), key)
+        elif job.checking.audited(retained, lease, self._vote_of(lease, result, value)):
+            self.judge(retained)
+
+    def _vote_of(self, lease: Lease, result: SliceResult, value: Payload | None) -> Vote:
+        return Vote(
+            peer=lease.peer,
+            trusted=self._job.trusted(lease.peer),
+            key=(result.status, result.digest),
+            lease=lease.id,
+            value=value,
+            error=result.error,
+            traceback=result.traceback,
+            cpu_seconds=result.cpu_seconds,
+        )
 
     def _compare(self, spent: Spent, key: Key) -> None:
         """Count whether a late result agrees with what was accepted, if that is still remembered."""

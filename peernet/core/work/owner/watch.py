@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from peernet.core.work.owner.leases import LIVE
@@ -109,13 +110,12 @@ class Watch:
         peers = self._candidates()
         policy = job.policy
         believed = policy.believes and any(map(job.trusted, peers))
-        needed = 1 if believed or (policy.believes and not peers) else policy.quorum
-        if begins and len(peers) < needed:
-            return self._too_few(needed, len(peers))
+        if begins and not believed and not policy.enough(peers):
+            return self._too_few(peers)
         if begins or job.leases.live or job.hosting.busy or job.intake.busy:
             return ""
         if not peers:
-            return self._too_few(needed, 0)
+            return self._too_few(peers)
         waiting = [slices.undecided[index] for index in slices.partial]
         if any(entry.may_lease(peer) for entry in waiting for peer in peers):
             return ""
@@ -130,15 +130,11 @@ class Watch:
                 peers[peer] = None
         return peers
 
-    def _too_few(self, needed: int, have: int) -> str:
-        unfit = self._job.seats.unfit_text()
-        if not have and needed <= 1:
+    def _too_few(self, peers: Collection[PeerId]) -> str:
+        policy, unfit = self._job.policy, self._job.seats.unfit_text()
+        if not peers and policy.believes:
             return _joined("no peer takes work", unfit) + "; join more peers, or add some with --local N"
-        policy = self._job.policy
-        remedy = "join more peers, add some with --local N, or ask for a smaller quorum"
-        what = f"{needed} distinct peers that agree are needed, {have} can work"
-        if policy.believes:
-            remedy = "join more peers, add some with --local N, or mark keys as your own"
+        what, remedy = policy.shortage(peers)
         return _joined(what, unfit) + f"; {remedy}"
 
     def _nobody_left(self, entry: Slice) -> str:
@@ -149,7 +145,8 @@ class Watch:
             kinds = len({vote.key for vote in entry.votes.values()})
             text = f"{name}: {len(entry.votes)} peers returned {kinds} different results and nobody is left to ask"
         elif entry.votes:
-            text = f"{name}: {len(entry.votes)} of {job.policy.quorum} results are there and nobody is left to ask"
+            there = len(entry.votes)
+            text = f"{name}: {there} results are there, {job.policy.unmet}, and nobody is left to ask"
         else:
             text = f"{name}: nobody is left to ask"
         return _joined(text, unfit) + "; join more peers, or add some with --local N"

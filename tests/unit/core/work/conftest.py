@@ -55,6 +55,7 @@ class Host:
     quorum: int | None = None
     timeout: float | None = None
     reduces: bool = False
+    confidence: float | None = None
     fails: dict[type, Failure] = field(default_factory=dict)
     next: int = 0
     folded: dict[int, bytes] = field(default_factory=dict)
@@ -76,6 +77,7 @@ class Host:
                     self.timeout,
                     False,
                     self.reduces,
+                    self.confidence,
                 )
             case e.Cut():
                 made = []
@@ -229,7 +231,7 @@ class Desk:
         self.host = host or Host()
         self.config = config or Config()
         self.seed = seed
-        self.journal: dict[str, dict[bytes, bytes]] = {kind.space: {} for kind in SPACES}
+        self.journal: dict[str, dict[bytes, bytes]] = {kind.space: {} for kind in (*SPACES, r.TrustRecord)}
         self.clock = Now(1000.0, 1_700_000_000.0)
         self.hands: dict[PeerId, Hand] = {}
         self.blobs: dict[Digest, Failure | None] = {}

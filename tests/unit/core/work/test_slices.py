@@ -10,7 +10,8 @@ import pytest
 
 from peernet.core.work.owner.pool import Pool
 from peernet.core.work.owner.slices import SLICE_STATES, SliceEvent, SliceState, SliceTable
-from peernet.core.work.votes import Policy, Vote
+from peernet.core.work.policies import Quorum
+from peernet.core.work.votes import Vote
 from peernet.types import Digest, LeaseId, Payload, PeerId
 
 KEY = ("ok", Digest(b"d" * 32))
@@ -18,7 +19,7 @@ INPUT = Payload(Digest(b"i" * 32), 3, b"abc")
 
 
 def table_of(count: int, recent: int = 4) -> SliceTable:
-    table = SliceTable(Policy.of(None, None), recent)
+    table = SliceTable(Quorum.of(None, None), recent)
     for _ in range(count):
         table.add(10, INPUT)
     return table
@@ -34,6 +35,7 @@ def test_the_table_is_the_one_of_the_architecture():
         ("disputed", "accepted"),
         ("leased", "failed"),
         ("disputed", "failed"),
+        ("accepted", "disputed"),
     }
 
 
@@ -50,8 +52,9 @@ def test_every_state_and_event(state, event):
             table.advance(entry, event)
 
 
-def test_accepted_and_failed_are_final():
-    assert not {old for old, _ in SLICE_STATES} & {"accepted", "failed"}
+def test_failed_is_final_and_accepted_is_left_by_a_doubt_only():
+    assert "failed" not in {old for old, _ in SLICE_STATES}
+    assert {event for (old, event), new in SLICE_STATES.items() if old == "accepted" != new} == {"doubted"}
 
 
 def test_a_decided_slice_leaves_a_bit():

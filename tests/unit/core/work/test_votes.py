@@ -6,7 +6,8 @@ import hashlib
 
 import pytest
 
-from peernet.core.work.votes import Policy, Vote, differ, failure_digest
+from peernet.core.work.policies import Quorum
+from peernet.core.work.votes import Vote, differ, failure_digest
 from peernet.types import Digest, LeaseId, PeerId
 
 
@@ -15,7 +16,7 @@ def vote(name: str, result: str, *, trusted: bool = False, status: str = "ok") -
     return Vote(PeerId(name.encode()), trusted, (status, digest), LeaseId(name.encode()))
 
 
-DEFAULT = Policy.of(None, None)
+DEFAULT = Quorum.of(None, None)
 
 
 def test_a_failure_is_named_by_status_type_and_call_only():
@@ -43,7 +44,7 @@ def test_parts_of_a_failure_do_not_run_into_each_other():
     [(None, None, (2, 2, True)), (1, None, (1, 1, False)), (3, None, (3, 2, False)), (None, 3, (3, 3, False))],
 )
 def test_the_policy_of_a_project(replicas, quorum, expected):
-    policy = Policy.of(replicas, quorum)
+    policy = Quorum.of(replicas, quorum)
     assert (policy.replicas, policy.quorum, policy.believes) == expected
     assert policy.limit == policy.replicas + 4
 
@@ -51,7 +52,7 @@ def test_the_policy_of_a_project(replicas, quorum, expected):
 @pytest.mark.parametrize(("replicas", "quorum"), [(0, None), (2, 3), (None, 0), (-1, -1)])
 def test_impossible_policies(replicas, quorum):
     with pytest.raises(ValueError, match=r"replicas|quorum"):
-        Policy.of(replicas, quorum)
+        Quorum.of(replicas, quorum)
 
 
 def test_one_trusted_result_decides():
@@ -61,8 +62,8 @@ def test_one_trusted_result_decides():
 
 def test_an_explicit_policy_believes_nobody_alone():
     votes = [vote("me", "z", trusted=True)]
-    assert Policy.of(2, 2).decide(votes) is None
-    assert Policy.of(2, 2).decide([*votes, vote("a", "z")]) == votes[0].key
+    assert Quorum.of(2, 2).decide(votes) is None
+    assert Quorum.of(2, 2).decide([*votes, vote("a", "z")]) == votes[0].key
 
 
 def test_equal_means_status_and_digest():
@@ -94,6 +95,6 @@ def test_how_many_leases_a_slice_needs(votes, live, trusted_live, missing):
 
 
 def test_all_replicas_are_asked_for_at_once():
-    assert Policy.of(3, 2).missing([], 0, False) == 3
-    assert Policy.of(3, 2).missing([], 1, True) == 2
-    assert Policy.of(3, 3).missing([vote("a", "x"), vote("b", "y")], 0, False) == 2
+    assert Quorum.of(3, 2).missing([], 0, False) == 3
+    assert Quorum.of(3, 2).missing([], 1, True) == 2
+    assert Quorum.of(3, 3).missing([vote("a", "x"), vote("b", "y")], 0, False) == 2

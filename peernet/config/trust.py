@@ -1,0 +1,67 @@
+"""Bounds and defaults of trust: what a submitter remembers of the peers that work for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrustConfig:
+    """See each field. Times are seconds."""
+
+    confidence: float = 0.99
+    """How probable each accepted result has to be right, where a project asks for nothing else."""
+
+    liars: float = 0.2
+    """The share of liars that is assumed among newcomers before anything was measured."""
+
+    liars_weight: float = 10.0
+    """How many peers that assumption counts as: after ten banned or proven ones half of it is measured."""
+
+    liars_least: float = 0.01
+    """The least share that is assumed however well things go: one bad peer in a hundred is never excluded."""
+
+    liars_most: float = 0.95
+    """The most, so that a newcomer's word weighs something even in a flood of liars."""
+
+    proven_checks: float = 3.0
+    """Checks after which a peer counts as an honest one in the measured share. A liar rarely passes three."""
+
+    ban_strikes: float = 1.5
+    """Strikes that ban. Two are needed: one may be an honest machine's error, of which there are about one in a
+    thousand results; the fraction allows for what has faded between the two."""
+
+    pardon_strikes: float = 0.5
+    """A ban ends when its strikes have faded to this: after two half-lives."""
+
+    checks_half_life: float = 30 * DAY
+    """Passed checks count half after a month: machines are sold, broken into, and wear out."""
+
+    strikes_half_life: float = 14 * DAY
+    """Strikes count half after two weeks, so that a machine whose memory was bad may come back after a month."""
+
+    peers: int = 8192
+    """Peers remembered. Beyond it those with the least evidence go first, never one that is shut out: a liar must
+    not be forgotten for others' sake. Each takes about 300 bytes."""
+
+    shut: int = 4096
+    """Of those at most so many shut out; then the oldest of them go. Fresh keys are free, so a longer list of old
+    ones is worth nothing."""
+
+    marks: int = 8
+    """Strikes of one peer kept as evidence for people."""
+
+    audits: float = 0.08
+    """The share of leases that are audits: they repeat a decided slice, chosen among all at random. A sleeper that
+    begins to lie is wrong about 1 / audits times before it is caught the first time."""
+
+    own_audits: float = 0.3
+    """The same for trusted workers, whose audits can't be deceived: a colluding majority is seen by them alone."""
+
+    retained: int = 65_536
+    """Accepted slices of a job that can still be audited and taken back. Those before have become final."""
+
+    retained_bytes: int = 64 * 1024 * 1024
+    """Inline bytes of their inputs and results, for the same reason."""

@@ -1,0 +1,142 @@
+"""What the results of one job say about the peers that returned them, and what follows for its slices.
+
+Every result that was executed a second time is a check: of the peer that returned it, and of the one that
+repeated it. So each slice that is accepted on several results, and each audit, moves the standings of those
+concerned; slices that wait for a peer's credibility are then judged anew, and what rested on a peer that is shut
+out is taken back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from peernet.core.effects import Note
+from peernet.core.records import OutcomeRecord
+from peernet.core.work.owner.leases import Lease
+from peernet.core.work.owner.slices import Slice
+from peernet.core.work.votes import Key, Vote
+from peernet.types import PeerId
+
+if TYPE_CHECKING:
+    from peernet.core.work.owner.job import Job
+
+
+class Checking:
+    """Keeps the trust of one job's workers true to its results."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def meet(self, peer: PeerId) -> None:
+        """A peer has returned a result that counts as a vote."""
+        if self._job.policy.retains and not self._job.trusted(peer):
+            self._job.crew.trust.meet(peer)
+
+    def agreed(self, entry: Slice, key: Key) -> None:
+        """Results of a slice agree, and none differs: each has passed a check, by the best of the others."""
+        if not self._job.policy.retains:
+            return
+        votes = [vote for vote in entry.votes.values() if vote.key == key]
+        for vote in votes:
+            if vote.trusted or vote.peer in entry.checked or len(votes) < 2:
+                continue
+            weight, voucher = max(
+                (1.0, b"") if other.trusted else (self._job.crew.trust.credibility(other.peer), other.peer)
+                for other in votes
+                if other.peer != vote.peer
+            )
+            entry.checked = (*entry.checked, vote.peer)
+            self._job.crew.trust.passed(vote.peer, weight, PeerId(voucher) if voucher else None)
+
+    def settled(self, entry: Slice, key: Key) -> None:
+        """A slice is accepted: those who agree with it have passed a check, if there are several, and those who do
+        not have failed one."""
+        if not self._job.policy.retains:
+            return
+        self.agreed(entry, key)
+        for vote in list(entry.votes.values()):
+            if vote.key != key and not vote.trusted:
+                self._strike(entry, vote.peer, key)
+
+    def audited(self, entry: Slice, lease: Lease, vote: Vote) -> bool:
+        """A further result of a retained slice has come in. Returns whether the slice has to be judged anew."""
+        entry.leases.pop(lease.id, None)
+        if vote.peer in entry.votes or entry.key is None:
+            return False
+        job = self._job
+        job.tally.audits += 1
+        if vote.key != entry.key:
+            job.tally.disagreements += 1
+            self.take_back(entry)
+            job.slices.add_vote(entry, vote)
+            return True
+        entry.votes[vote.peer] = next(iter(entry.votes.values())).alike(vote)
+        job.slices.retained.confirmed(entry, vote.peer)
+        job.tally.agreed(vote.peer)
+        self.settled(entry, entry.key)
+        return False
+
+    def take_back(self, entry: Slice) -> None:
+        """Open an accepted slice again: on record, and told to whoever folds or has been told its result."""
+        job = self._job
+        job.slices.reopen(entry)
+        job.tally.retracted += 1
+        job.ctx.forget(OutcomeRecord.space, job.id + entry.index.to_bytes(8, "big"))
+        job.hosting.taken_back(entry.index)
+        job.ctx.note(
+            Note("trust", f"{job.name_slice(entry)} is believed no more: it is computed again", job=job.id)
+        )
+        job.changed()
+
+    def moved(self, peer: PeerId) -> None:
+        """A peer's standing has changed: judge what waits for it, or take its word out of everything."""
+        if not self._job.policy.retains:
+            return
+        if self._job.crew.trust.shut(peer):
+            self._shut_out(peer)
+            return
+        job = self._job
+        for index in list(job.slices.voted.get(peer, ())):
+            entry = job.slices.undecided.get(index)
+            if entry is not None and not job.over:
+                job.verdicts.judge(entry)
+
+    def _shut_out(self, peer: PeerId) -> None:
+        """Take a peer's results out of undecided slices, and open those again that are not believed without it."""
+        job = self._job
+        if job.trusted(peer):
+            return
+        job.lose_peer(peer, blame=False)
+        seat = job.seats.all.get(peer)
+        if seat is not None:
+            job.seats.leave(seat)
+            job.release(peer)
+        for index in list(job.slices.voted.get(peer, ())):
+            self._without(job.slices.undecided[index], peer)
+        for entry in job.slices.retained.of(peer):
+            key, rest = entry.key, [vote for vote in entry.votes.values() if vote.peer != peer]
+            if job.policy.decide(rest) != key:
+                self.take_back(entry)
+                self._without(entry, peer)
+        job.changed()
+
+    def _without(self, entry: Slice, peer: PeerId) -> None:
+        job = self._job
+        job.slices.drop_vote(entry, peer)
+        for lease in [lease for lease in entry.leases.values() if lease.peer == peer]:
+            del entry.leases[lease.id]
+            job.leases.settle(lease, None)
+        if not job.over:
+            job.verdicts.judge(entry)
+
+    def _strike(self, entry: Slice, peer: PeerId, key: Key) -> None:
+        if peer in entry.struck:
+            return
+        entry.struck = (*entry.struck, peer)
+        job = self._job
+        job.tally.strikes += 1
+        agreeing = sum(vote.key == key for vote in entry.votes.values())
+        what = f"its result of {job.name_slice(entry)} of {job.record.name}"
+        reason = f"{what} is not the one that {agreeing} others have"
+        if job.crew.trust.strike(peer, job.id, entry.index, reason):
+            job.tally.banned[peer] = None

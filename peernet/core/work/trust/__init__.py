@@ -1,0 +1,12 @@
+"""What this submitter knows of other peers' honesty: its own experience only, never hearsay.
+
+`credibility` holds the arithmetic, `standing` what is remembered of one peer, `table.Trust` all of it.
+"""
+
+from __future__ import annotations
+
+from peernet.core.work.trust.credibility import checks_for, credibility, weigh
+from peernet.core.work.trust.standing import Mark, Standing
+from peernet.core.work.trust.table import Trust
+
+__all__ = ["Mark", "Standing", "Trust", "checks_for", "credibility", "weigh"]
