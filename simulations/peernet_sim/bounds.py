@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from peernet.core.node import NodeCore
 from peernet.core.records import ContactRecord
 from peernet.core.work.owner.job import Job
-from peernet_sim.machine import Machine
+from peernet_sim.looking import Player
 
-Size = Callable[[Machine, NodeCore], int]
+Size = Callable[[Player, NodeCore], int]
 Bound = Callable[[NodeCore], int]
 
 LAG = 8
@@ -24,7 +24,7 @@ def running_jobs(core: NodeCore) -> Iterator[Job]:
     return (job for job in core.owner._running.values() if not job.over)
 
 
-def contacts(machine: Machine, core: NodeCore) -> int:
+def contacts(machine: Player, core: NodeCore) -> int:
     """Count the contacts that a peer keeps on its disk."""
     return len(machine.journal.spaces.get(ContactRecord.space, ()))
 

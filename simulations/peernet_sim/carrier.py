@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from peernet.core import effects as fx
 from peernet.core.effects import Effect
-from peernet.core.records import Record
 from peernet_sim.boxes import Boxes
+from peernet_sim.looking import Watcher
 from peernet_sim.machine import Machine
 from peernet_sim.network import Network
 
@@ -27,16 +27,6 @@ _BOXES: tuple[type, ...] = (
     fx.Finish,
     fx.CloseHost,
 )
-
-
-class Watcher(Protocol):
-    """Who looks on: the measures and the invariants."""
-
-    def saved(self, machine: Machine, record: Record) -> None:
-        """A record of a job has been committed."""
-
-    def answered(self, machine: Machine, number: int, value: object) -> None:
-        """A command of the local user was answered."""
 
 
 class Carrier:

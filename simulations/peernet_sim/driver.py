@@ -9,11 +9,9 @@ from peernet.core.effects import Effect
 from peernet.core.events import Event, Now, Tick
 from peernet.core.node import NodeCore
 from peernet_sim.engine import Engine
+from peernet_sim.looking import EPOCH
 from peernet_sim.machine import NEVER, Machine
 from peernet_sim.model import World
-
-EPOCH = 1_800_000_000.0
-"""Wall-clock seconds at the virtual time 0."""
 
 BACKLOG = 65_536
 """Events that wait for a core at most, as in the product's driver."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from peernet.core.events import Failure, Submission, SubmitAsked
 from peernet.core.records import JobRecord, LeaseRecord, OutcomeRecord, Record, SliceRecord
 from peernet.core.work.stats import decode_stats
 from peernet.identity.digest import digest
 from peernet.results import encode
 from peernet.types import Digest, JobId, PeerId
-from peernet_sim.machine import Machine
+from peernet_sim.looking import LiveWorld, Player
 from peernet_sim.metrics import JobRun, Measures
 from peernet_sim.model import JobPlan
 from peernet_sim.tasks import Task, Tasks
-from peernet_sim.world import World
+
+LINGER = 2.0
+"""Seconds that a run goes on after its last job: time for the word of its end to reach the workers."""
 
 SUBMIT_AGAIN = 5.0
 """Seconds after which a job is submitted whose submitter was not there."""
@@ -31,10 +35,14 @@ class _Followed:
 
 
 class Ledger:
-    """Submits the jobs of the plan and counts what becomes of them. A `carrier.Watcher`."""
+    """Submits the jobs of the plan and counts what becomes of them. A `looking.Watcher`.
 
-    def __init__(self, world: World, tasks: Tasks, measures: Measures) -> None:
+    over: called `LINGER` after the last job has ended, if the plan is to stop with its jobs.
+    """
+
+    def __init__(self, world: LiveWorld, tasks: Tasks, measures: Measures, over: Callable[[], None]) -> None:
         self._world = world
+        self._over = over
         self._tasks = tasks
         self._measures = measures
         self._asked: dict[int, _Followed] = {}
@@ -50,14 +58,14 @@ class Ledger:
             self._world.blobs[task.digest] = task.bundle
             self._world.engine.at(plan.at, self._submit, plan, _Followed(run, task))
 
-    def answered(self, machine: Machine, number: int, value: object) -> None:
+    def answered(self, machine: Player, number: int, value: object) -> None:
         """A submission was answered: by the job's id, or by why there is none."""
         followed = self._asked.pop(number, None)
         if followed is not None and isinstance(value, Failure):
             followed.run.state, followed.run.reason = "refused", value.message
-            followed.run.ended = self._world.now
+            self._ended(followed.run)
 
-    def saved(self, machine: Machine, record: Record) -> None:
+    def saved(self, machine: Player, record: Record) -> None:
         """A record of a job was committed."""
         match record:
             case JobRecord():
@@ -111,7 +119,7 @@ class Ledger:
         )
         world.post(machine, machine.life, SubmitAsked(number, submission))
 
-    def _job(self, machine: Machine, record: JobRecord) -> None:
+    def _job(self, machine: Player, record: JobRecord) -> None:
         followed = self._jobs.get(record.job)
         if followed is None:
             # The record is committed before the submission is answered, in the same handle.
@@ -121,12 +129,19 @@ class Ledger:
         if record.state == "running":
             return
         run = followed.run
-        run.state, run.reason, run.ended = record.state, record.reason, self._world.now
+        run.state, run.reason = record.state, record.reason
+        self._ended(run)
         run.slices = record.slices
         stats = decode_stats(record.stats)
         run.executions, run.disagreements, run.accepted = stats.executions, stats.disagreements, stats.accepted
         if record.state == "done" and record.value is not None:
             self._check_value(followed, record.value.digest)
+
+    def _ended(self, run: JobRun) -> None:
+        run.ended = self._world.now
+        jobs = self._measures.jobs
+        if self._world.plan.stop_with_jobs and all(job.ended is not None for job in jobs):
+            self._world.engine.after(LINGER, self._over)
 
     def _check_value(self, followed: _Followed, digest: Digest) -> None:
         """A job that reduces and is done while one of its slices is wrong has a wrong value too; a model knows its

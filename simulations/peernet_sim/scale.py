@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from peernet.config import Config
-from peernet.core.records import Record
 from peernet_sim.expectations import failed_expectations
 from peernet_sim.invariants import INVARIANTS, Inspector, Invariant
 from peernet_sim.ledger import Ledger
-from peernet_sim.machine import Machine
+from peernet_sim.looking import Watchers
 from peernet_sim.metrics import Measures
 from peernet_sim.model import Plan, Report, RunOptions, Violation
 from peernet_sim.tasks import Tasks
@@ -27,23 +26,6 @@ PROGRESS_EVERY = 1.0
 """Virtual seconds between two words of progress."""
 
 KIB = 1024
-
-
-class Watchers:
-    """Tells everybody who looks on. A `carrier.Watcher`."""
-
-    def __init__(self) -> None:
-        self.all: list[Any] = []
-
-    def saved(self, machine: Machine, record: Record) -> None:
-        """Pass it on."""
-        for one in self.all:
-            one.saved(machine, record)
-
-    def answered(self, machine: Machine, number: int, value: object) -> None:
-        """Pass it on."""
-        for one in self.all:
-            one.answered(machine, number, value)
 
 
 class Run:
@@ -67,7 +49,7 @@ class Run:
         watchers = Watchers()
         bounds = limited(config or Config(), len(plan.topology.peers))
         self.world = World(plan, options, watchers, bounds, self.tasks)
-        self.ledger = Ledger(self.world, self.tasks, self.measures)
+        self.ledger = Ledger(self.world, self.tasks, self.measures, self.world.engine.stop)
         self.inspector = Inspector(self.world, invariants)
         self.workload = Workload(self.world, self.measures)
         watchers.all += [self.inspector, self.ledger]

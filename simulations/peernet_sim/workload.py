@@ -16,9 +16,8 @@ from peernet.wire.codec import encode_body
 from peernet.wire.gossip import MAX_HOPS
 from peernet.wire.signed import TOMBSTONE, Tombstone
 from peernet_sim.crypto import stream
-from peernet_sim.machine import Machine
+from peernet_sim.looking import LiveWorld, Player
 from peernet_sim.metrics import Cast, Get, Lookup, Measures
-from peernet_sim.world import World
 
 VALUE = "peernet/sim-value/1"
 """The domain of the values that a run puts into the DHT."""
@@ -37,7 +36,7 @@ ECHO = 20.0
 class Workload:
     """Plans the lookups, values and broadcasts of a run, and measures them."""
 
-    def __init__(self, world: World, measures: Measures) -> None:
+    def __init__(self, world: LiveWorld, measures: Measures) -> None:
         self._world = world
         self._measures = measures
         self._rng = stream(world.plan.seed, "workload")
@@ -64,7 +63,7 @@ class Workload:
             when = begin + span * (number + self._rng.random()) / count
             self._world.engine.at(when, act)
 
-    def _somebody(self) -> Machine | None:
+    def _somebody(self) -> Player | None:
         """Draw a peer that is honest, there, and no newcomer."""
         machines = self._world.machines
         for _ in range(64):
@@ -73,7 +72,7 @@ class Workload:
                 return machine
         return None
 
-    def _settled(self, machine: Machine) -> bool:
+    def _settled(self, machine: Player) -> bool:
         return machine.alive and machine.honest and machine.born + GROWN_UP <= max(self._world.now, GROWN_UP)
 
     def close(self) -> None:
@@ -96,7 +95,7 @@ class Workload:
         # `find_node` gives the contacts only; hops are known to the lookup itself.
         finder(core.kad).find(target, then)
 
-    def _looked(self, machine: Machine, target: DhtKey, began: float, lookup: KadLookup) -> None:
+    def _looked(self, machine: Player, target: DhtKey, began: float, lookup: KadLookup) -> None:
         world = self._world
         found = [other for c in lookup.nearest() if (other := world.find(c.peer)) is not None and other.alive]
         goal = int.from_bytes(target, "big")
@@ -117,7 +116,7 @@ class Workload:
         success = truth is None or (best is not None and best <= truth)
         self._measures.lookups.append(Lookup(began, success, lookup.hops, lookup.calls, world.now - began))
 
-    def _distance(self, machine: Machine, goal: int) -> int:
+    def _distance(self, machine: Player, goal: int) -> int:
         number = machine.index * 4096 + machine.generation
         place = self._places.get(number)
         if place is None:
@@ -204,7 +203,7 @@ class Workload:
         world.engine.after(ECHO, self._end, envelope)
         world.poke(machine, lambda core: core.gossip.spread(lambda addresses: envelope, MAX_HOPS))
 
-    def _heard(self, machine: Machine, body: object) -> None:
+    def _heard(self, machine: Player, body: object) -> None:
         known = self._casts.get(getattr(body, "envelope", b""))
         if known is not None:
             cast = known[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from peernet.config import Config
@@ -12,12 +12,13 @@ from peernet.core.events import JoinAsked, Listening, MachineMeasured
 from peernet.core.node import Identity, NodeCore
 from peernet.core.records import Record
 from peernet.identity.multiaddr import Multiaddr
-from peernet.types import Digest, Instance, PeerId
+from peernet.types import Digest, Instance
 from peernet_sim.boxes import Boxes
-from peernet_sim.carrier import Carrier, Watcher
+from peernet_sim.carrier import Carrier
 from peernet_sim.crypto import Keys, Secrets, derive, stream
-from peernet_sim.driver import EPOCH, Driver
+from peernet_sim.driver import Driver
 from peernet_sim.engine import Engine
+from peernet_sim.looking import JOIN_AGAIN, MEMORY, Commons, Watcher
 from peernet_sim.machine import Journal, Machine
 from peernet_sim.model import Plan, RunOptions
 from peernet_sim.network import Network
@@ -25,11 +26,6 @@ from peernet_sim.tasks import Tasks
 from peernet_sim.trace import Trace
 
 PORT = 4001
-
-MEMORY = 4 * 1024**3
-
-JOIN_AGAIN = 5.0
-"""Seconds after which a user whose join failed tries again."""
 
 LARGE = 5_000
 """Peers from which connections are fewer: 256 of them alone would take more than the 64 KiB of a peer."""
@@ -44,32 +40,24 @@ TURNS = 50
 """Shares of the peers that look at their connections together."""
 
 
-class World:
+class World(Commons[Machine, Engine]):
     """Everything of a run but its workload. Implements `model.World`.
 
     now: virtual seconds. rng: for happenings and hostile peers. watcher: looks on.
     """
 
     def __init__(self, plan: Plan, options: RunOptions, watcher: Watcher, config: Config, tasks: Tasks) -> None:
+        super().__init__(plan, config, Engine(), 0)
         seed = plan.seed
-        self.plan = plan
         self.options = options
-        self.config = config
-        self.engine = Engine()
         self.driver = Driver(self.engine, self)
         self.post = self.driver.post
         self.poke = self.driver.poke
         self.clock = self.driver.clock
-        self.rng: random.Random = stream(seed, "world")
         self.trace = Trace(options.trace_sample, options.trace)
         self.keys = Keys(seed, real=options.crypto, minted=plan.faults.minted)
         self.blobs: dict[Digest, bytes] = {}
-        self.heard: Callable[[Machine, object], None] = lambda machine, body: None
-        self.prepare: Callable[[NodeCore], None] = lambda core: None
-        self.machines: list[Machine] = []
-        self.by_id: dict[PeerId, Machine] = {}
         self._places: dict[tuple[str, int], Machine] = {}
-        self._numbers = 0
         self._joins: dict[int, Machine] = {}
         self.network = Network(
             self.engine,
@@ -87,11 +75,6 @@ class World:
         self._watcher = watcher
         self.driver.carry = Carrier(self.network, self.boxes, self).carry
         self._populate()
-
-    @property
-    def now(self) -> float:
-        """Virtual seconds since the start."""
-        return self.engine.now
 
     # --- what happenings and behaviours may do (`model.World`) ----------------------------------------------
 
@@ -134,37 +117,9 @@ class World:
 
         self.engine.at(dead, self.network.links.silence, machine, links, still)
 
-    def slow(self, index: int, factor: float) -> None:
-        """Make slices take so many times as long from now on."""
-        self.machines[index].slowness = factor
-
-    def skew(self, index: int, seconds: float) -> None:
-        """Set a peer's wall clock off."""
-        self.machines[index].skew = seconds
-
-    def fill_disk(self, index: int, full: bool) -> None:
-        """Make a peer's disk refuse writes, or accept them again."""
-        self.machines[index].disk_full = full
-
-    def after(self, seconds: float, act: Callable[[], None]) -> None:
-        """Schedule something of the scenario's own."""
-        self.engine.after(seconds, act)
-
-    def peer_id(self, index: int) -> PeerId:
-        """The key under which a peer runs now, or ran last."""
-        return self.machines[index].id
-
     def addresses(self, index: int) -> tuple[str, ...]:
         """Where a peer says it can be dialled."""
         return self.machines[index].addresses
-
-    def sign(self, index: int, data: bytes) -> bytes:
-        """Sign with a peer's own key."""
-        return self.machines[index].key.sign(data)
-
-    def wall(self, index: int) -> float:
-        """A peer's own wall clock."""
-        return EPOCH + self.now + self.machines[index].skew
 
     # --- lives ---------------------------------------------------------------------------------------------
 
@@ -262,11 +217,6 @@ class World:
 
     # --- events --------------------------------------------------------------------------------------------
 
-    def number(self) -> int:
-        """Return a fresh number for a command."""
-        self._numbers += 1
-        return self._numbers
-
     def _sweep(self) -> None:
         self.network.weather.sweep(self.machines)
         self.engine.after(SWEEP, self._sweep)
@@ -297,10 +247,6 @@ class World:
         del self._joins[number]
         if value is not None:
             self.engine.after(JOIN_AGAIN, self._join_again, machine, machine.life)
-
-    def find(self, peer: PeerId) -> Machine | None:
-        """Return who has, or had, this key."""
-        return self.by_id.get(peer)
 
 
 def limited(config: Config, peers: int) -> Config:

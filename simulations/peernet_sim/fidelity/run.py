@@ -57,10 +57,10 @@ class FidelityRun:
         self.watching = Watching(self.trace)
         self.stage = Stage(plan, self.clock, config or Config(), self.tasks, folder, self.watching)
         self.watching.stage = self.stage
-        world: Any = self.stage  # what a scale run's measures and invariants need of a world, a stage has
-        self.ledger = Ledger(world, self.tasks, self.measures)
-        self.inspector = Inspector(world, invariants)
-        self.workload = Workload(world, self.measures)
+        self._over = trio.Event()
+        self.ledger = Ledger(self.stage, self.tasks, self.measures, self._over.set)
+        self.inspector = Inspector(self.stage, invariants)
+        self.workload = Workload(self.stage, self.measures)
         self.watching.watchers.all += [self.inspector, self.ledger]
         self._ended_at = 0.0
         self._story: tuple[str, ...] = ()
@@ -86,7 +86,8 @@ class FidelityRun:
                 if self.options.progress is not None:
                     engine.after(PROGRESS_EVERY, self._tell)
                 nursery.start_soon(engine.run)
-                await trio.sleep_until(self.plan.seconds)
+                with trio.move_on_at(self.plan.seconds):
+                    await self._over.wait()
                 self._check(everybody=True)
             self.ledger.close()
             self._ended_at = self.clock.time
@@ -128,7 +129,7 @@ class FidelityRun:
             "virtual_seconds": round(self._ended_at, 6),
             "cpu_seconds": round(cpu, 3),
             "peak_rss_bytes": peak_rss(),
-            "messages": sum(kinds.values()),
+            "messages": sum(count for count, _ in kinds.values()),
             "bytes": sum(seat.bytes for seat in stage.machines),
             "events": self.watching.events,
             "trace_digest": self.trace.digest(),
@@ -141,7 +142,9 @@ class FidelityRun:
             "values": measures.value_metrics(),
             "gossip": measures.gossip_metrics(),
             "jobs": [job.line(self._ended_at) for job in measures.jobs],
-            "messages_by_kind": {kind: {"count": count} for kind, count in sorted(kinds.items())},
+            "messages_by_kind": {
+                kind: {"count": count, "bytes": size} for kind, (count, size) in sorted(kinds.items())
+            },
             "parcels": stage.network.parcels,
             "detected_liars": sorted(self.ledger.liars),
         }

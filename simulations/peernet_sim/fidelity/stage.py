@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,29 +21,20 @@ from peernet.runtime.surroundings import Surroundings
 from peernet.sandbox import Findings
 from peernet.storage.home import Home
 from peernet.storage.keyfile import load_or_create_key
-from peernet.types import Digest, PeerId
+from peernet.types import Digest
 from peernet_sim.crypto import Keys, Secrets, derive, stream
 from peernet_sim.fidelity.clock import VirtualClock
 from peernet_sim.fidelity.diary import Diary
 from peernet_sim.fidelity.executor import VirtualExecutor
 from peernet_sim.fidelity.network import SimNetwork, SimTransport
 from peernet_sim.fidelity.seat import Observer, Seat, SeatedCore, open_blobs, open_journal
+from peernet_sim.looking import JOIN_AGAIN, MEMORY, Commons
 from peernet_sim.machine import Journal as Records
 from peernet_sim.model import Plan
 from peernet_sim.tasks import Tasks
 from peernet_sim.workload import allow_values
 
 T = TypeVar("T")
-
-WALL_EPOCH = 1_800_000_000.0
-"""Wall-clock seconds at the virtual time 0."""
-
-MEMORY = 4 * 1024**3
-"""Bytes that every machine says it can lend."""
-
-JOIN_AGAIN = 5.0
-"""Seconds after which a user whose join failed tries again."""
-
 
 FIRST_NUMBER = 1_000_000_000
 """Numbers of the simulation's commands are above this."""
@@ -67,7 +57,7 @@ class Shelf(dict[Digest, bytes]):
         return default
 
 
-class Stage:
+class Stage(Commons[Seat, Diary]):
     """All peers of a run, and what may be done to them.
 
     folder: where their homes are. observer: watches all cores. now: virtual seconds. machines, by_id, engine, rng,
@@ -78,30 +68,19 @@ class Stage:
         self, plan: Plan, clock: VirtualClock, config: Config, tasks: Tasks, folder: Path, observer: Observer
     ) -> None:
         seed, faults = plan.seed, plan.faults
-        self.plan = plan
-        self.engine = Diary(clock)
-        self.heard: Callable[[Seat, object], None] = lambda seat, body: None
+        super().__init__(plan, config, Diary(clock), FIRST_NUMBER)
         self._clock = clock
-        self.config = config
-        self.rng: random.Random = stream(seed, "world")
         hosts = {index: minted.host for index, minted in faults.minted.items() if minted.host}
         self.network = SimNetwork(clock, plan.topology, faults, stream(seed, "network"), hosts)
         self.machines = [Seat(site, faults.behaviours.get(site.index), observer) for site in self.network.sites]
-        self.by_id: dict[PeerId, Seat] = {}
         self._keys = Keys(seed, real=True, minted=faults.minted)
         self._tasks = tasks
         self._folder = folder
         self._nursery: trio.Nursery
-        self._numbers = FIRST_NUMBER
         self.blobs = Shelf(self)
         for seat in self.machines:
             seat.shelf = self.blobs
             self._renew(seat)
-
-    @property
-    def now(self) -> float:
-        """Virtual seconds since the start."""
-        return self.engine.now
 
     def schedule(self, nursery: trio.Nursery) -> None:
         """Have peers start as the plan says, and its happenings happen. nursery: where peers run."""
@@ -151,40 +130,12 @@ class Stage:
         self.network.freeze(seat.site)
         self.after(seconds, partial(self._thaw, seat, seat.life))
 
-    def slow(self, index: int, factor: float) -> None:
-        """Make a peer's slices take `factor` times as long from now on."""
-        self.machines[index].slowness = factor
-
-    def skew(self, index: int, seconds: float) -> None:
-        """Set a peer's wall clock off by so much."""
-        self.machines[index].skew = seconds
-
-    def fill_disk(self, index: int, full: bool) -> None:
-        """Make a peer's journal and blobs refuse writes, or accept them again."""
-        self.machines[index].disk_full = full
-
-    def after(self, seconds: float, act: Callable[[], None]) -> None:
-        """Schedule something of the scenario's own."""
-        self.engine.after(seconds, act)
-
-    def peer_id(self, index: int) -> PeerId:
-        """The key under which a peer runs now, or ran last."""
-        return self.machines[index].id
-
     def addresses(self, index: int) -> tuple[str, ...]:
         """Where a peer can be dialled; nowhere behind a closed NAT."""
         seat = self.machines[index]
         if seat.spec.nat == "closed":
             return ()
         return (str(Multiaddr(seat.site.host, seat.site.port, seat.id)),)
-
-    def sign(self, index: int, data: bytes) -> bytes:
-        """Sign with a peer's own key."""
-        return self.machines[index].key.sign(data)
-
-    def wall(self, index: int) -> float:
-        """A peer's own wall clock."""
-        return WALL_EPOCH + self.now + self.machines[index].skew
 
     # --- what the workload does -----------------------------------------------------------------------------
 
@@ -198,18 +149,9 @@ class Stage:
         if seat.life == life and seat.node is not None and not seat.dead:
             seat.node.driver.post(event)
 
-    def number(self) -> int:
-        """Return a fresh number for a command, apart from those of the peers' own front ends."""
-        self._numbers += 1
-        return self._numbers
-
     def clock(self, seat: Seat) -> Now:
         """Both clocks of a peer."""
         return Now(self._clock.time, self.wall(seat.index))
-
-    def find(self, peer: PeerId) -> Seat | None:
-        """Return who has, or had, this key."""
-        return self.by_id.get(peer)
 
     # --- lives ----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any, cast
 
 import trio
@@ -10,9 +9,11 @@ import trio
 from peernet.core.effects import Answer, Call, Effect, Forget, Reply, Save, Send
 from peernet.core.events import Event, PeerConnected, PeerLost, Received, Requested
 from peernet.core.records import ContactRecord
+from peernet.wire.link import Body
 from peernet_sim.fidelity.seat import Seat
 from peernet_sim.fidelity.stage import Stage
-from peernet_sim.scale import Watchers
+from peernet_sim.looking import Watchers
+from peernet_sim.sizes import FRAME, size_of
 from peernet_sim.trace import NOBODY, Trace
 from peernet_sim.violations import Broken
 
@@ -20,15 +21,16 @@ from peernet_sim.violations import Broken
 class Watching:
     """The `Observer` of a run: traces events, counts messages, and lets hostile peers have their way.
 
-    kinds: messages that cores wanted sent, by kind. events: handled by cores. broken: the invariant that ended the
-    run, or None; `scope` is cancelled then.
+    kinds: messages that cores wanted sent, by kind: how many, and their bytes as `sizes` estimates them (what each
+    site counts is exact, and has pings, handshakes and blobs as well). events: handled by cores. broken: the
+    invariant that ended the run, or None; `scope` is cancelled then.
     """
 
     stage: Stage
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
-        self.kinds: Counter[str] = Counter()
+        self.kinds: dict[str, list[int]] = {}
         self.events = 0
         self.broken: Broken | None = None
         self.scope = trio.CancelScope()
@@ -57,14 +59,22 @@ class Watching:
             effects = [other for effect in effects for other in outgoing(seat.index, effect, self.stage)]
         for effect in effects:
             if isinstance(effect, Send | Call | Reply):
-                body = effect.body
-                self.kinds["Refusal" if isinstance(body, str) else type(body).__name__] += 1
+                self._count(effect.body)
                 seat.messages += 1
             elif isinstance(effect, Save | Forget | Answer):
                 seat.unsaved.append(effect)
         if not any(isinstance(effect, Save | Forget) for effect in effects):
             self.saved(seat)
         return effects
+
+    def _count(self, body: Body | str) -> None:
+        if isinstance(body, str):
+            kind, size = "Refusal", FRAME + len(body)
+        else:
+            kind, size = type(body).__name__, size_of(body)
+        counted = self.kinds.setdefault(kind, [0, 0])
+        counted[0] += 1
+        counted[1] += size
 
     def saved(self, seat: Seat) -> None:
         """See `Observer`."""

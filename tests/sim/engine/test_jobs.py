@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from peernet.project import collect
+from peernet_sim.ledger import LINGER
 from peernet_sim.model import Faults, Happening, JobPlan, Plan, RunOptions
 from peernet_sim.scale import run_scale
 
@@ -49,6 +50,18 @@ def test_a_job_is_done_right(make_plan: Callable[..., Plan]) -> None:
     assert (job["state"], job["slices"], job["accepted"], job["wrong"]) == ("done", 12, 12, 0)
     assert job["disagreements"] == 0 and job["outvoted"] == {}
     assert 0 < job["seconds"] < 15
+
+
+@pytest.mark.parametrize("state", ["done", "refused"])
+def test_a_run_may_stop_with_its_jobs(make_plan: Callable[..., Plan], job_plan: JobPlan, state: str) -> None:
+    later = replace(job_plan, at=12.0)
+    if state == "refused":
+        later = replace(later, calls=0)
+    plan = replace(make_plan(seconds=500.0, jobs=(job_plan, later), lookups=0), stop_with_jobs=True)
+    metrics = run_scale(plan, RunOptions()).metrics
+    last = max(job["seconds"] + begun for job, begun in zip(metrics["jobs"], (8.0, 12.0), strict=True))
+    assert {job["state"] for job in metrics["jobs"]} == {"done"} if state == "done" else {"done", "refused"}
+    assert metrics["virtual_seconds"] == pytest.approx(last + LINGER, abs=0.01)
 
 
 def test_liars_are_outvoted_and_named(make_plan: Callable[..., Plan], job_plan: JobPlan) -> None:

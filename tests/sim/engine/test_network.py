@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from peernet.config import Config, GossipConfig, NetConfig
 from peernet_sim.model import PASS, Faults, Happening, Parcel, Plan, RunOptions, Verdict
 from peernet_sim.scale import Run
 
@@ -66,6 +67,25 @@ def test_all_find_each_other_and_work(make_plan: Callable[..., Plan]) -> None:
     assert metrics["gossip"]["coverage"] == 1.0
     assert metrics["jobs"][0]["accepted"] == 12
     assert linked(made, 3) == {0, 1, 2, 4, 5, 6, 7}
+
+
+def test_connections_that_nobody_needs_are_closed(make_plan: Callable[..., Plan]) -> None:
+    bounds = replace(NetConfig(), spare_connections=2, spare_seconds=20.0)
+    gossip = replace(GossipConfig(), near=1, random=1, limit=3)
+    plan = make_plan(count=12, seconds=120.0, jobs=(), lookups=0, broadcasts=0)
+    made = Run(plan, RunOptions(), config=replace(Config(), net=bounds, gossip=gossip))
+    assert made.go().violations == []
+    world = made.world
+    assert world.network.links.closed > 12
+    for machine in world.machines:
+        unneeded = [
+            link
+            for link in machine.links.values()
+            if not (link.b.id in link.a.holds or link.a.id in link.b.holds) and link.used < world.now - 26.0
+        ]
+        assert len(unneeded) <= 2
+        assert machine.core is not None
+        assert len(list(machine.core.kad.table.contacts())) == 11, "they are known all the same"
 
 
 def test_nobody_dials_into_a_closed_nat(make_plan: Callable[..., Plan]) -> None:
@@ -176,8 +196,6 @@ def test_a_slow_line_takes_its_time(make_plan: Callable[..., Plan]) -> None:
 
 
 def test_connections_are_bounded_and_the_least_used_makes_room(make_plan: Callable[..., Plan]) -> None:
-    from peernet.config import Config, NetConfig
-
     config = replace(Config(), net=replace(NetConfig(), connections=6))
     made = Run(make_plan(count=14, jobs=()), RunOptions(), config=config)
     report = made.go()

@@ -19,6 +19,7 @@ from peernet_sim.faults.rules import Loss, Partition, Scope
 from peernet_sim.fidelity.nullcipher import NullHandshake, null_cipher
 from peernet_sim.fidelity.run import FidelityRun
 from peernet_sim.invariants import EndsOnce, Invariant
+from peernet_sim.ledger import LINGER
 from peernet_sim.model import Happening, RunOptions, Workload
 
 ONE_RUN = """
@@ -48,6 +49,22 @@ def sound(report: Any) -> Any:
     assert report.violations == []
     assert report.metrics["invariants"]["checked"] > 0
     return report.metrics
+
+
+def test_a_run_may_stop_with_its_jobs(make_plan: Any, run: Any, job: Any) -> None:
+    plan = make_plan(4, workload=workload(job()), seconds=500.0, stop_with_jobs=True)
+    metrics = sound(run(plan))
+    (done,) = metrics["jobs"]
+    assert done["state"] == "done"
+    assert metrics["virtual_seconds"] == pytest.approx(job().at + done["seconds"] + LINGER, abs=0.01)
+
+
+def test_bytes_are_counted_by_kind(make_plan: Any, run: Any, job: Any) -> None:
+    metrics = sound(run(make_plan(4, workload=workload(job()), seconds=20.0)))
+    kinds = metrics["messages_by_kind"]
+    assert metrics["messages"] == sum(counted["count"] for counted in kinds.values())
+    assert all(counted["bytes"] > 26 * counted["count"] for counted in kinds.values())
+    assert sum(counted["bytes"] for counted in kinds.values()) < metrics["bytes"], "there are pings as well"
 
 
 def test_peers_find_each_other_talk_and_compute(make_plan: Any, run: Any, job: Any) -> None:
