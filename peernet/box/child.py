@@ -1,6 +1,6 @@
-"""A child of the zygote: one fresh process that runs one slice and ends.
+"""A child of the zygote: one fresh process that runs one slice and ends, or goes on to the next one of its job.
 
-It waits, already forked, until its order comes. Only from then on does it run the user's code.
+It waits, already forked and confined, until its order comes. Only from then on does it run the user's code.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import os
 import socket
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
 from peernet.box import system
+from peernet.box.confine import Plan, confine_child
+from peernet.box.explain import explain
 from peernet.box.frames import FrameDecoder
 from peernet.box.limits import Limits
 from peernet.box.messages import TO_CHILD, Order, Report, Status, clip
@@ -27,7 +29,6 @@ from peernet.project.trace import describe, user_traceback
 from peernet.results import encode
 
 _CONFIG = BoxConfig()
-_OUT_OF_MEMORY = Report(Status.MEMORY, "out of memory", None, "", b"").encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,11 @@ class Place:
     """Where a child runs.
 
     channel: its end of the socket to the zygote. output: the pipe for what it prints. zygote: its parent's pid.
-    mapped: bytes of address space that the zygote has mapped, which count against no slice.
+    mapped: bytes of address space that the zygote has mapped, which count against no slice. reuse: whether it
+    goes on after a slice.
     """
 
+    plan: Plan
     bundle: Bundle
     source: Path
     scratch: Path
@@ -45,6 +48,7 @@ class Place:
     output: int
     zygote: int
     mapped: int
+    reuse: bool
 
 
 def rehearse() -> None:
@@ -68,10 +72,8 @@ def be_child(place: Place) -> NoReturn:
         system.default_signals()
         system.keep_only(place.channel.fileno(), place.output)
         system.die_with(place.zygote)
-        order = _receive(place.channel)
-        if order is not None:
-            _settle(place, order.limits)
-            _send(place.channel, _work(place, order))
+        confine_child(place.plan, str(place.source), str(place.scratch))
+        _serve(place)
         code = 0
     except (OSError, BoxError) as error:
         os.write(2, clip(f"the box's child failed: {error}\n", _CONFIG.error_text).encode())
@@ -79,8 +81,27 @@ def be_child(place: Place) -> NoReturn:
         os._exit(code)
 
 
-def _receive(channel: socket.socket) -> Order | None:
+def _serve(place: Place) -> None:
     decoder = FrameDecoder(header=_CONFIG.header, body=_CONFIG.input)
+    _see_environment(place.plan.environment)
+    function: LoadedFunction | None = None
+    while (order := _receive(place.channel, decoder)) is not None:
+        _settle(place, order.limits)
+        report, function = _work(place, order, function)
+        _send(place.channel, report)
+        if not place.reuse:
+            return
+
+
+def _see_environment(folder: str) -> None:
+    """Let packages of a folder come before the system's, but after the standard library. It is not processed by
+    `site`: what its `.pth` files say is not done."""
+    if folder:
+        places = [at for at, path in enumerate(sys.path) if path.endswith("-packages")]
+        sys.path.insert(min(places, default=len(sys.path)), folder)
+
+
+def _receive(channel: socket.socket, decoder: FrameDecoder) -> Order | None:
     while (frame := decoder.next_frame()) is None:
         data = channel.recv(_CONFIG.chunk)
         if not data:
@@ -97,7 +118,8 @@ def _settle(place: Place, limits: Limits) -> None:
     os.environ["HOME"] = os.environ["TMPDIR"] = str(place.scratch)
     _reseed()
     gc.enable()
-    system.apply(limits, place.mapped)
+    allowed = limits if place.plan.writable else replace(limits, scratch=0)
+    system.apply(allowed, place.mapped, again=place.reuse)
 
 
 def _reseed() -> None:
@@ -107,22 +129,26 @@ def _reseed() -> None:
         numpy_random.seed()
 
 
-def _work(place: Place, order: Order) -> tuple[bytes, bytes]:
+def _work(
+    place: Place, order: Order, function: LoadedFunction | None
+) -> tuple[tuple[bytes, bytes], LoadedFunction | None]:
+    """Run a slice. Returns the report's frame, and the function for further slices."""
+    out_of_memory = _out_of_memory(order.limits, None, 0).encode()
     try:
-        report = _report(place, order)
+        try:
+            function = function or load_function(place.bundle, place.source)
+            results = run_slice(function, open_input(order.body))
+        except BaseException as error:  # noqa: BLE001 - a task may raise anything, and all of it is told
+            return _failure(error, place, order.limits).encode(), function
+        finally:
+            flush()
+        return _report(results, order).encode(), function
     except MemoryError:
-        return _OUT_OF_MEMORY
-    return report.encode()
+        system.release_reserve()
+        return out_of_memory, function
 
 
-def _report(place: Place, order: Order) -> Report:
-    try:
-        function = load_function(place.bundle, place.source)
-        results = run_slice(function, open_input(order.body))
-    except BaseException as error:  # noqa: BLE001 - a task may raise anything, and all of it is told
-        return _failure(error, place.source)
-    finally:
-        flush()
+def _report(results: list[object], order: Order) -> Report:
     try:
         body = encode(results, max_bytes=sys.maxsize)
     except CannotEncodeError as error:
@@ -136,21 +162,34 @@ def _report(place: Place, order: Order) -> Report:
     return Report(Status.OK, "", None, "", body)
 
 
-def _failure(error: BaseException, source: Path) -> Report:
+def _failure(error: BaseException, place: Place, limits: Limits) -> Report:
     kind, call = type(error).__name__, None
     if isinstance(error, TaskFailure):
         kind, call = error.type_name, error.index
     if kind == "MemoryError":
         system.release_reserve()
         traceback.clear_frames(error.__traceback__)
-        return Report(Status.MEMORY, "the task ran out of memory", call, "", b"")
+        return _out_of_memory(limits, call, system.peak() - place.mapped)
     if kind == "SystemExit":
         return Report(Status.EXITED, f"the task asked its process to end: {error}", call, "", b"")
     if isinstance(error, PeernetError):
         message, text = str(error), getattr(error, "traceback", "")
     else:
-        message, text = describe(error), user_traceback(error, source)
-    return Report(Status.ERROR, clip(message, _CONFIG.error_text), call, clip(text, _CONFIG.traceback_text), b"")
+        message, text = describe(error), user_traceback(error, place.source)
+    broken = explain(error, place.plan, limits)
+    return Report(
+        broken.status,
+        clip(f"{message}{broken.remark}", _CONFIG.error_text),
+        call,
+        clip(text, _CONFIG.traceback_text),
+        b"",
+    )
+
+
+def _out_of_memory(limits: Limits, call: int | None, used: int) -> Report:
+    told = f"; it had {used}" if used > 0 else ""
+    text = f"the task ran out of memory: it needed more than the {limits.memory} bytes that are allowed{told}"
+    return Report(Status.MEMORY, text, call, "", b"")
 
 
 def flush() -> None:

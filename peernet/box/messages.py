@@ -34,10 +34,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Open(Message):
-    """The first frame. body: the bundle. preload: names that may be imported, joined by spaces."""
+    """The first frame. body: the bundle. preload: names that may be imported, joined by spaces. reuse: a child
+    goes on to further slices."""
 
     slots: int
     preload: str
+    reuse: bool
     body: bytes
 
 

@@ -6,29 +6,57 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 _ATTEMPTS = 100
 
+_BLOCK = 512
+"""The unit of st_blocks (stat(2))."""
+
 
 def wipe(folder: Path) -> None:
-    """Remove a folder and all that is in it. One that does not exist is no error.
+    """Remove a folder and all that is in it. One that does not exist is no error. Raises OSError, see `empty`."""
+    with contextlib.suppress(FileNotFoundError):
+        empty(folder)
+        folder.rmdir()
+
+
+@dataclass(slots=True)
+class Swept:
+    """What was removed: bytes on the disk, and files and folders."""
+
+    size: int = 0
+    files: int = 0
+
+
+def empty(folder: Path) -> Swept:
+    """Remove all that is in a folder, and say what there was.
 
     `shutil.rmtree` recurses and builds paths, so a tree a few thousand folders deep defeats it. Here deep trees
     are flattened as they are met: whatever the depth, names are looked up at most two folders down.
 
     Raises:
-        OSError: something can't be removed, or another process keeps adding to the folder.
+        OSError: something can't be removed, or it does not exist.
     """
+    top = _open_top(folder)
     try:
-        top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return
-    try:
-        _empty(top)
+        swept = Swept()
+        _empty(top, swept)
+        return swept
     finally:
         os.close(top)
-    folder.rmdir()
+
+
+def _open_top(folder: Path) -> int:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    try:
+        return os.open(folder, flags)
+    except PermissionError:
+        if not stat.S_ISDIR(folder.lstat().st_mode):
+            raise
+        folder.chmod(stat.S_IRWXU)  # user code may have taken the right away
+        return os.open(folder, flags)
 
 
 def make_read_only(folder: Path) -> None:
@@ -39,7 +67,7 @@ def make_read_only(folder: Path) -> None:
         Path(parent).chmod(stat.S_IRUSR | stat.S_IXUSR)
 
 
-def _empty(top: int) -> None:
+def _empty(top: int, swept: Swept) -> None:
     fresh = 0
     prefix = f".wiped-{os.urandom(8).hex()}"  # a name that user code can't have taken before
     for _ in range(_ATTEMPTS):
@@ -49,13 +77,12 @@ def _empty(top: int) -> None:
         while pending:
             name = pending.pop()
             if not _is_folder(name, top):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(name, dir_fd=top)
+                _unlink(name, top, swept)
                 continue
             with _open_folder(name, top) as inner:
                 for entry in _names(inner):
                     if not _is_folder(entry, inner):
-                        os.unlink(entry, dir_fd=inner)
+                        _unlink(entry, inner, swept)
                         continue
                     _allow(entry, inner)
                     fresh += 1
@@ -65,6 +92,15 @@ def _empty(top: int) -> None:
                         pending.append(moved)
             with contextlib.suppress(FileNotFoundError, FileExistsError):
                 os.rmdir(name, dir_fd=top)
+                swept.files += 1
+
+
+def _unlink(name: str, parent: int, swept: Swept) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        size = os.stat(name, dir_fd=parent, follow_symlinks=False).st_blocks * _BLOCK
+        os.unlink(name, dir_fd=parent)
+        swept.size += size
+        swept.files += 1
 
 
 @contextlib.contextmanager

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import io
 import math
 import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from peernet.box.confine import kernel
 from peernet.box.limits import Limits
-
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
 
 MEMORY_RESERVE = 16 << 20
 """Bytes of address space kept back from a slice, so that it can still report that it ran out of memory."""
@@ -24,28 +22,30 @@ MEMORY_RESERVE = 16 << 20
 Usage = resource.struct_rusage
 """What os.wait4 says of a process that has ended."""
 
+_all_memory = [(resource.RLIM_INFINITY, resource.RLIM_INFINITY)]
+"""The limit with the reserve, ready for `release_reserve`."""
+
 _LINUX = sys.platform == "linux"
-_prctl = ctypes.CDLL(None, use_errno=True).prctl if _LINUX else None
 
 
 def die_with(parent: int) -> None:
     """Have the kernel kill this process when `parent` (a pid) ends. Does nothing but on Linux.
 
-    The parent may have ended before the call: then this process ends here. (prctl(2): the signal is sent when
+    The parent may have ended before the call: then this process ends here. A `parent` of 0 is one that this
+    process's pid namespace hides, so that nobody can tell. (prctl(2): the signal is sent when
     the *thread* that made this process ends.)
     """
-    if _prctl is None:
+    if not _LINUX:
         return
-    if _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
-    if os.getppid() != parent:
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL, name="prctl(PR_SET_PDEATHSIG)")
+    if parent and os.getppid() != parent:
         os._exit(1)
 
 
 def adopt_orphans() -> None:
     """Become the parent of every descendant whose own parent ends, so that none is lost. Only on Linux."""
-    if _prctl is not None and _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+    if _LINUX:
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1, name="prctl(PR_SET_CHILD_SUBREAPER)")
 
 
 def own_children() -> list[int]:
@@ -120,33 +120,64 @@ def mapped() -> int:
     return pages * resource.getpagesize()
 
 
-def apply(limits: Limits, held: int) -> None:
+def apply(limits: Limits, held: int, *, again: bool) -> None:
     """Limit this process, for good. A limit that the system has already set lower stays.
 
-    held: bytes of address space that do not count as the slice's.
+    held: bytes of address space that do not count as the slice's. again: more slices will come to this process, so
+    that its processor time is limited anew by each (and by the zygote, since nothing can be limited for good
+    then).
     """
     memory = held + limits.memory
     _limit(resource.RLIMIT_AS, memory, memory + MEMORY_RESERVE)
+    _all_memory[0] = (resource.getrlimit(resource.RLIMIT_AS)[1],) * 2
     _limit(resource.RLIMIT_FSIZE, limits.scratch, limits.scratch)
     _limit(resource.RLIMIT_NOFILE, limits.open_files, limits.open_files)
     _limit(resource.RLIMIT_CORE, 0, 0)
     if limits.cpu_seconds is not None:
-        seconds = math.ceil(limits.cpu_seconds)
-        _limit(resource.RLIMIT_CPU, seconds, seconds + 1)
+        seconds = math.ceil(time.process_time() + limits.cpu_seconds)
+        _limit(resource.RLIMIT_CPU, seconds, resource.RLIM_INFINITY if again else seconds + 1)
 
 
 def release_reserve() -> None:
-    """Use the memory kept back: called once a slice has run out of its own."""
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    """Use the memory kept back: called once a slice has run out of its own, so that nothing is made anew here."""
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, _all_memory[0])
+    except (ValueError, OSError):
+        return
 
 
 def _limit(kind: int, soft: int, hard: int) -> None:
     _, highest = resource.getrlimit(kind)
     if highest != resource.RLIM_INFINITY:
-        soft, hard = min(soft, highest), min(hard, highest)
+        soft = min(soft, highest)
+        hard = highest if hard == resource.RLIM_INFINITY else min(hard, highest)
     resource.setrlimit(kind, (soft, hard))
+
+
+def peak() -> int:
+    """Bytes of address space that this process had mapped at most; 0 where the system does not tell."""
+    return _status_bytes("self", "VmPeak:")
+
+
+def resident_peak(pid: int) -> int:
+    """Bytes that a process had in memory at most; 0 where the system does not tell."""
+    return _status_bytes(pid, "VmHWM:")
+
+
+def _status_bytes(process: int | str, field: str) -> int:
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(field)), 0)
+
+
+def processor_time(pid: int) -> float:
+    """Seconds of processor time that a living process has used. Linux only (its clock: see
+    clock_getcpuclockid(3)).
+
+    Raises OSError if there is no such process."""
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 def max_rss(usage: Usage) -> int:

@@ -1,4 +1,4 @@
-"""The zygote: the process at the root of a box that runs slices. `python -s -P -m peernet.box.zygote FD PARENT`.
+"""The zygote: the process at the root of a box that runs slices. `python -s -P -m peernet.box.zygote PLAN`.
 
 It is single-threaded, never imports the project's code, and forks a fresh child for every slice from an
 interpreter that is already warm. One child always waits. The kernel kills it when the peer dies; it kills its
@@ -23,9 +23,11 @@ from pathlib import Path
 from peernet.box import system
 from peernet.box.child import Place, be_child, rehearse
 from peernet.box.children import Child
+from peernet.box.confine import Plan, confine_zygote, drop_privileges
 from peernet.box.frames import FrameDecoder, Message
 from peernet.box.messages import TO_ZYGOTE, Kill, Open, Opened, Refused, Run, Started, Status, clip
-from peernet.box.scratch import make_read_only, wipe
+from peernet.box.room import Room
+from peernet.box.scratch import make_read_only
 from peernet.config.box import BoxConfig
 from peernet.errors import BoxError, PeernetError
 from peernet.project import Bundle, materialise
@@ -37,9 +39,11 @@ _SPARE_DEATHS = 3
 class Zygote:
     """The event loop. All state of the box is here and in its children's `Child`."""
 
-    def __init__(self, peer: socket.socket, folder: Path, config: BoxConfig) -> None:
+    def __init__(self, peer: socket.socket, plan: Plan, config: BoxConfig) -> None:
         self._peer = peer
-        self._folder = folder
+        self._plan = plan
+        self._source = Path(plan.folder, "source")
+        self._room = Room(plan.scratch, mounted=plan.mounted, own=plan.own_proc)
         self._config = config
         self._decoder = FrameDecoder(header=config.header, body=max(config.bundle, config.input))
         self._outgoing: deque[memoryview] = deque()
@@ -48,8 +52,10 @@ class Zygote:
         self._slots = 0
         self._children: dict[int, Child] = {}
         self._waiting: Child | None = None
+        self._idle: list[Child] = []
+        self._reuse = False
+        self._next_look = float("inf")
         self._spare_deaths = 0
-        self._forks = 0
         self._mapped = 0
 
     def serve(self) -> None:
@@ -139,13 +145,13 @@ class Zygote:
         if self._bundle is not None:
             raise BoxError("the box is already open")
         self._slots = message.slots
+        self._reuse = message.reuse
         self._bundle = Bundle.decode(message.body)
-        (self._folder / "scratch").mkdir()
-        source = self._folder / "source"
-        source.mkdir()
-        materialise(self._bundle, source)
-        make_read_only(source)
-        preload([name for name in message.preload.split() if name in self._bundle.imports])
+        self._room.open()
+        self._source.mkdir()
+        materialise(self._bundle, self._source)
+        make_read_only(self._source)
+        preload([name for name in message.preload.split() if name in self._bundle.imports and self._is_own(name)])
         if self._bundle.kind == "pickle":
             preload(["cloudpickle"])
         # What is alive now lives as long as the box: no collection needs to touch it, and so to copy its pages.
@@ -155,20 +161,25 @@ class Zygote:
         self._waiting = self._fork()
         self._send(Opened(sys.version.split()[0]))
 
+    def _is_own(self, package: str) -> bool:
+        """Whether a package is this system's. Those of an environment are a stranger's wish, and for children."""
+        environment = self._plan.environment
+        return not environment or not any(Path(environment, name).exists() for name in (package, f"{package}.py"))
+
     # --- children ---------------------------------------------------------------------------------------------
 
     def _fork(self) -> Child:
         assert self._bundle is not None
-        self._forks += 1
-        scratch = self._folder / "scratch" / str(self._forks)
-        scratch.mkdir()
+        scratch = self._room.take()
         ours, theirs = socket.socketpair()
         reading, writing = os.pipe()
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            source = self._folder / "source"
-            be_child(Place(self._bundle, source, scratch, theirs, writing, parent, self._mapped))
+            place = Place(
+                self._plan, self._bundle, self._source, scratch, theirs, writing, parent, self._mapped, self._reuse
+            )
+            be_child(place)
         theirs.close()
         os.close(writing)
         child = Child(pid, ours, reading, scratch, self._config)
@@ -182,24 +193,38 @@ class Zygote:
             raise BoxError("the box is not open")
         if sum(1 for child in self._children.values() if child.run is not None) >= self._slots:
             raise BoxError(f"more than {self._slots} slices at once")
-        child, self._waiting = self._waiting, None
-        child.begin(run, time.monotonic())
+        child = self._idle.pop() if self._idle else self._waiting
+        now = time.monotonic()
+        child.begin(run, now)
+        self._next_look = min(self._next_look, now + self._config.look_seconds)
         self._spare_deaths = 0
         self._on_child(child, selectors.EVENT_WRITE)
         self._send(Started(run.id))
-        self._waiting = self._fork()
+        if child is self._waiting:
+            self._waiting = self._fork()
 
     def _on_child(self, child: Child, events: int) -> bool:
         if events & selectors.EVENT_WRITE:
             child.write()
-        if events & selectors.EVENT_READ and not child.read_report():
-            self._selector.unregister(child.channel)
-            return True
+        if events & selectors.EVENT_READ:
+            if not child.read_report():
+                self._selector.unregister(child.channel)
+                return True
+            if self._reuse and child.run is not None and child.has_reported:
+                self._recycle(child)
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if child.has_outgoing else 0)
         key = self._selector.get_key(child.channel)
         if key.events != wanted:
             self._selector.modify(child.channel, wanted, key.data)
         return True
+
+    def _recycle(self, child: Child) -> None:
+        """Its slice is over: tell so, and keep the process for the next. One that has ended is reaped soon."""
+        child.drain_output()
+        with contextlib.suppress(ProcessLookupError):
+            done = child.done_alive(time.monotonic(), self._room.wipe(child.scratch))
+            self._idle.append(child)
+            self._send(done)
 
     def _on_output(self, child: Child) -> bool:
         if not child.read_output():
@@ -235,15 +260,15 @@ class Zygote:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(held)
         child.close()
-        with contextlib.suppress(OSError):
-            # What can't be removed now goes with the box's folder.
-            wipe(child.scratch)
+        used = self._room.give_back(child.scratch)
+        if child in self._idle:
+            self._idle.remove(child)
         if child.run is not None:
-            self._send(child.done(status, usage, now))
+            self._send(child.done(status, usage, now, used))
         elif child is self._waiting:
             self._spare_deaths += 1
             if self._spare_deaths > _SPARE_DEATHS:
-                raise BoxError("its waiting children keep ending")
+                raise BoxError(f"its waiting children keep ending: {child.printed}")
             self._waiting = self._fork()
 
     def _kill_strays(self, groups: Collection[int]) -> None:
@@ -259,10 +284,25 @@ class Zygote:
         for child in self._children.values():
             if child.run is not None and child.deadline <= now:
                 child.deadline = float("inf")
-                child.kill(Status.TIMEOUT, f"the task ran for more than {child.run.limits.seconds:g} s")
+                seconds = child.run.limits.seconds
+                child.kill(
+                    Status.TIMEOUT, f"the task ran for {child.seconds(now):.1f} s; {seconds:g} s are allowed"
+                )
+        if self._next_look <= now:
+            self._look(now)
+
+    def _look(self, now: float) -> None:
+        """See to it that nobody fills the machine while it runs. A folder on the disk is measured at the end only:
+        it would take as long as the slice makes it."""
+        running = [child for child in self._children.values() if child.run is not None]
+        if self._room.mounted:
+            for child in running:
+                child.check_room(self._room.used(child.scratch))
+        self._next_look = now + self._config.look_seconds if running and self._room.mounted else float("inf")
 
     def _timeout(self) -> float | None:
-        nearest = min((child.deadline for child in self._children.values()), default=float("inf"))
+        deadlines = [child.deadline for child in self._children.values()]
+        nearest = min([*deadlines, self._next_look])
         return None if nearest == float("inf") else max(0.0, nearest - time.monotonic())
 
 
@@ -280,18 +320,13 @@ def preload(names: Collection[str]) -> None:
 
 
 def main() -> None:
-    """FD: the inherited socket to the peer. PARENT: the peer's pid. The working folder is the box's."""
-    descriptor, parent = (int(argument) for argument in sys.argv[1:])
-    system.die_with(parent)
-    system.adopt_orphans()
-    system.print_by_line()
-    gc.disable()
+    """PLAN: see `Plan`."""
+    plan = Plan.decode(sys.argv[1])
     config = BoxConfig()
-    preload(config.warm)
-    rehearse()
-    peer = socket.socket(fileno=descriptor)
-    zygote = Zygote(peer, Path.cwd(), config)
+    peer = socket.socket(fileno=plan.channel)
+    zygote = Zygote(peer, plan, config)
     try:
+        _settle(plan, config)
         zygote.serve()
     except (PeernetError, OSError) as error:
         peer.setblocking(True)
@@ -300,6 +335,18 @@ def main() -> None:
         sys.exit(1)
     finally:
         zygote.end()
+
+
+def _settle(plan: Plan, config: BoxConfig) -> None:
+    """Give up privileges, import what all children share, and be confined."""
+    drop_privileges(plan)
+    system.die_with(plan.parent)
+    system.adopt_orphans()
+    system.print_by_line()
+    gc.disable()
+    preload(config.warm)
+    rehearse()
+    confine_zygote(plan)
 
 
 if __name__ == "__main__":

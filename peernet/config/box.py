@@ -70,6 +70,10 @@ class BoxConfig:
     grace_seconds: float = 5.0
     """The zygote kills a slice at its deadline. If nothing is heard so long after it, the zygote itself hangs."""
 
+    look_seconds: float = 0.25
+    """How often running slices' scratch is looked at. Its bytes are bounded by their file system; what they can make
+    of empty files in this time takes a few tens of MiB of the machine's memory."""
+
     chunk: int = 256 * 1024
     """Bytes read or written at once. Larger is not faster on a local socket."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import trio
 
 from peernet.box.folders import BoxFolders
-from peernet.box.limits import Limits
+from peernet.box.limits import Limits, default_limits
 from peernet.config.box import BoxConfig
 from peernet.errors import BoxError
 from peernet.sandbox.executor import Box, Executor, HostBox
 from peernet.sandbox.hostprocess import HostProcess
+from peernet.sandbox.launchers import LAUNCHERS, Launch, Wanted, host_launch
 from peernet.sandbox.process import BoxProcess, start_process
 from peernet.sandbox.zygotebox import ZygoteBox
 
@@ -32,10 +34,12 @@ class BoxExecutor:
     them.
 
     Raises:
-        BoxError: the folder can't be used.
+        BoxError: the folder can't be used. ValueError: there is no such tier.
     """
 
     def __init__(self, tier: str | None, scratch: Path, config: BoxConfig) -> None:
+        if tier is not None and tier not in LAUNCHERS:
+            raise ValueError(f"tier={tier!r}: it is one of {', '.join(LAUNCHERS)}, or None")
         self.tier = tier
         self._folders = BoxFolders(scratch)
         self._config = config
@@ -52,8 +56,10 @@ class BoxExecutor:
             )
         if not 1 <= slots <= self._config.slots:
             raise BoxError(f"a box has 1 to {self._config.slots} slots, not {slots}")
-        box = ZygoteBox(self._start("peernet.box.zygote"), slots, self._config)
-        self._spawn(box, partial(box.serve, bundle))
+        launcher = LAUNCHERS[self.tier]
+        process = self._start(launcher.launch, limits, slots, environment)
+        box = ZygoteBox(process, slots, self._config)
+        self._spawn(box, partial(box.serve, bundle, reuse=reuse))
         await self._or_close(box, box.opened())
         return box
 
@@ -61,7 +67,8 @@ class BoxExecutor:
         self, bundle: bytes, overrides: dict[str, object], on_output: Callable[[str], None]
     ) -> HostBox:
         """See `Executor.open_host`."""
-        host = HostProcess(self._start("peernet.box.host"), on_output, self._config)
+        process = self._start(host_launch, default_limits(self._config), 0, None)
+        host = HostProcess(process, on_output, self._config)
         self._spawn(host, host.serve)
         await self._or_close(host, host.open(bundle, overrides))
         return host
@@ -76,10 +83,17 @@ class BoxExecutor:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(self._folders.close)
 
-    def _start(self, module: str) -> BoxProcess:
+    def _start(
+        self, launch: Callable[[Wanted], Launch], limits: Limits, slots: int, environment: Path | None
+    ) -> BoxProcess:
         if self._closed:
             raise BoxError("the executor is closed")
-        return start_process(module, self._folders.make(), self._config)
+        folder = self._folders.make()
+
+        def plan(channel: int) -> Launch:
+            return launch(Wanted(folder, channel, os.getpid(), limits, slots, environment))
+
+        return start_process(plan, folder, self._config)
 
     def _spawn(self, box: ZygoteBox | HostProcess, serve: Callable[[], Awaitable[None]]) -> None:
         """Serve a box for as long as it lives."""

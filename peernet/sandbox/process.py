@@ -17,11 +17,12 @@ from peernet.box.frames import FrameDecoder, Message, Reader
 from peernet.box.scratch import wipe
 from peernet.config.box import BoxConfig
 from peernet.errors import BoxError
+from peernet.sandbox.launchers import Launch
 
 _SINGLE_THREADED = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "BLIS", "RAYON", "NUMBA")
 
 
-def clean_environment(folder: Path) -> dict[str, str]:
+def clean_environment(folder: str) -> dict[str, str]:
     """The whole environment of a box. Nothing is inherited: a volunteer's variables hold secrets.
 
     The hash seed is fixed so that every peer walks a set in the same order; this is why boxes run without `-I`,
@@ -29,8 +30,8 @@ def clean_environment(folder: Path) -> dict[str, str]:
     """
     environment = {
         "PATH": "/usr/bin:/bin",
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
+        "HOME": folder,
+        "TMPDIR": folder,
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PYTHONHASHSEED": "0",
@@ -41,7 +42,7 @@ def clean_environment(folder: Path) -> dict[str, str]:
 
 
 class BoxProcess:
-    """A running `python -m MODULE`, the socket to it, and the pipe of what it prints.
+    """A running box, the socket to it, and the pipe of what it prints.
 
     Made by `start_process`. `end` must be called, and leaves neither the process nor its folder.
     """
@@ -134,8 +135,9 @@ def _open_pidfd(pid: int) -> int | None:
         return None
 
 
-def start_process(module: str, folder: Path, config: BoxConfig) -> BoxProcess:
-    """Start `module` as a box whose working folder is `folder`, which exists and is empty.
+def start_process(launch: Callable[[int], Launch], folder: Path, config: BoxConfig) -> BoxProcess:
+    """Start a box. launch: works out the command from the number of the socket that the process inherits. folder:
+    the box's own on the disk; it goes with the process, or when that can't be started.
 
     Call it in the thread of trio's loop, which lives as long as the peer: on Linux the kernel kills the box when
     the thread that started it ends, so the threads that `trio.open_process` starts from would not do.
@@ -144,26 +146,29 @@ def start_process(module: str, folder: Path, config: BoxConfig) -> BoxProcess:
         BoxError: the process can't be started.
     """
     ours, theirs, reading, writing = _channels()
-    command = [sys.executable, "-s", "-P", "-m", module, str(theirs.fileno()), str(os.getpid())]
+    started = False
     try:
+        planned = launch(theirs.fileno())
         popen = subprocess.Popen(
-            command,
+            planned.command,
             stdin=subprocess.DEVNULL,
             stdout=writing,
             stderr=writing,
             cwd=folder,
-            env=clean_environment(folder),
+            env=clean_environment(planned.folder),
             close_fds=True,
             pass_fds=[theirs.fileno()],
             start_new_session=True,
         )
+        started = True
     except OSError as error:
-        ours.close()
-        os.close(reading)
         raise BoxError(f"a box can't be started: {error}") from error
     finally:
         theirs.close()
         os.close(writing)
+        if not started:
+            ours.close()
+            os.close(reading)
     ours.setblocking(False)
     return BoxProcess(popen, ours, reading, folder, config)
 

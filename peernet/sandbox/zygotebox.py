@@ -53,13 +53,13 @@ class ZygoteBox:
         """The zygote's process id."""
         return self._process.pid
 
-    async def serve(self, bundle: bytes) -> None:
+    async def serve(self, bundle: bytes, *, reuse: bool) -> None:
         """Open the box and pass messages until it ends. Raises nothing but cancellation."""
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._read_output)
-                    await self._handshake(bundle)
+                    await self._handshake(bundle, reuse)
                     if self._failure is None:
                         self._opened.set()
                         nursery.start_soon(self._send_orders)
@@ -108,11 +108,11 @@ class ZygoteBox:
 
     # --- the conversation -------------------------------------------------------------------------------------
 
-    async def _handshake(self, bundle: bytes) -> None:
+    async def _handshake(self, bundle: bytes, reuse: bool) -> None:
         with trio.move_on_after(self._config.start_seconds) as patience:
             try:
                 preload = " ".join(self._config.preload)
-                await self._process.send(Open(self._slots, preload, bundle))
+                await self._process.send(Open(self._slots, preload, reuse, bundle))
                 answer = await self._process.receive(FROM_ZYGOTE)
             except BoxError as error:
                 # Whatever ended it may have told why.

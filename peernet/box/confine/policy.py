@@ -1,0 +1,147 @@
+"""Which system calls the zygote and its children may make. What is in no list here is refused."""
+
+from __future__ import annotations
+
+import errno
+import platform
+from dataclasses import dataclass
+
+from peernet.box.confine.bpf import Check, assemble
+from peernet.box.confine.syscalls import NEWEST, NUMBERS
+from peernet.errors import BoxError
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A kind of processor. audit: its AUDIT_ARCH (linux/audit.h). column: its place in `NUMBERS`. foreign: see
+    `bpf.assemble`."""
+
+    audit: int
+    column: int
+    foreign: int | None
+
+
+MACHINES = {
+    "x86_64": Machine(0xC000003E, 0, 0x40000000),
+    "aarch64": Machine(0xC00000B7, 1, None),
+}
+
+_MEMORY = "brk madvise mincore mmap mprotect mremap msync munmap"
+
+_FILES = """
+    access chdir chmod close close_range copy_file_range creat dup dup2 dup3 epoll_create epoll_create1 epoll_ctl
+    epoll_pwait epoll_wait eventfd eventfd2 faccessat faccessat2 fadvise64 fallocate fchdir fchmod fchmodat
+    fchmodat2 fdatasync fgetxattr flistxattr flock fstat fstatfs fsync ftruncate getcwd getdents64 getxattr
+    lgetxattr link linkat listxattr llistxattr lseek lstat mkdir mkdirat newfstatat open openat pipe pipe2 poll
+    ppoll pread64 preadv pselect6 pwrite64 pwritev read readahead readlink readlinkat readv rename renameat
+    renameat2 rmdir select sendfile stat statfs statx symlink symlinkat truncate umask unlink unlinkat utimensat
+    write writev
+"""
+"""Reading and writing. Which paths, the mounts and Landlock say. No memfd_create: what is written there counts
+against no limit of a process."""
+
+_ITSELF = """
+    alarm capget clock_getres clock_gettime clock_nanosleep exit exit_group futex futex_waitv getcpu getegid
+    geteuid getgid getgroups getitimer getpgid getpgrp getpid getppid getpriority getrandom getresgid getresuid
+    getrlimit getrusage getsid gettid gettimeofday getuid membarrier nanosleep pause restart_syscall rseq
+    rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn rt_sigsuspend rt_sigtimedwait sched_get_priority_max
+    sched_get_priority_min sched_getaffinity sched_getparam sched_getscheduler sched_yield set_robust_list
+    set_tid_address setitimer setrlimit sigaltstack signalfd4 sysinfo time timer_create timer_delete
+    timer_getoverrun timer_gettime timer_settime timerfd_create timerfd_gettime timerfd_settime times uname wait4
+    waitid
+"""
+
+_ZYGOTES_OWN = """
+    capset kill landlock_add_rule landlock_create_ruleset landlock_restrict_self prctl prlimit64
+    setsid
+"""
+
+_UNKNOWN = ("clone3",)
+"""Its flags are in memory, where no filter sees them; the C library falls back on clone."""
+
+_CLONE_NEW = 0x7E020000
+"""CLONE_NEWNS, -CGROUP, -UTS, -IPC, -USER, -PID, -NET. (CLONE_NEWTIME is for clone3 and unshare only.)"""
+
+_CLONE_THREAD = 0x00010000 | 0x00000800 | 0x00000100
+"""CLONE_THREAD, and what it needs: CLONE_SIGHAND and CLONE_VM."""
+
+_TERMINAL_COMMANDS = (0x5401, 0x5413, 0x5421, 0x541B, 0x5450, 0x5451)
+"""ioctl TCGETS, TIOCGWINSZ, FIONBIO, FIONREAD, FIONCLEX, FIOCLEX: what Python asks of any file."""
+
+_FCNTL_COMMANDS = (*range(8), *range(36, 39), 1030, 1032)
+"""F_DUPFD to F_SETLKW, the locks of open files, F_DUPFD_CLOEXEC, F_GETPIPE_SZ. Not F_SETOWN and F_SETSIG: they
+send signals to other processes."""
+
+_PRCTL_OPTIONS = (2, 3, 15, 16, 21, 23, 39)
+"""PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_GET_SECCOMP, PR_CAPBSET_READ,
+PR_GET_NO_NEW_PRIVS."""
+
+_AF_UNIX = 1
+
+
+def child_filter(pid: int) -> bytes:
+    """The filter of the process that runs a slice: no new processes, no sockets, signals only to itself.
+
+    pid: of the process itself. Raises BoxError on a kind of processor whose calls are not known here."""
+    itself = (Check(0, (pid,)),)
+    return _filter(
+        _plain(_MEMORY, _FILES, _ITSELF)
+        | _commands()
+        | {
+            "clone": (Check(0, (_CLONE_THREAD,), _CLONE_THREAD | _CLONE_NEW),),
+            "kill": itself,
+            "prctl": (Check(0, _PRCTL_OPTIONS),),
+            "prlimit64": (Check(0, (0, pid)),),
+            "rt_sigqueueinfo": itself,
+            "rt_tgsigqueueinfo": itself,
+            "sched_setaffinity": (Check(0, (0, pid)),),
+            "tgkill": itself,
+            "tkill": itself,
+        }
+    )
+
+
+def zygote_filter(pid: int) -> bytes:
+    """The filter of the zygote: it forks, signals and confines its children, and gives them their sockets. It runs
+    no user code, and starts no other program."""
+    return _filter(
+        _plain(_MEMORY, _FILES, _ITSELF, _ZYGOTES_OWN)
+        | _commands()
+        | {
+            "clone": (Check(0, (0,), _CLONE_NEW),),
+            "rt_sigqueueinfo": (Check(0, (pid,)),),
+            "rt_tgsigqueueinfo": (),
+            "sched_setaffinity": (),
+            "socketpair": (Check(0, (_AF_UNIX,)),),
+            "tgkill": (),
+            "tkill": (),
+        }
+    )
+
+
+def _plain(*lists: str) -> dict[str, tuple[Check, ...]]:
+    return {name: () for names in lists for name in names.split()}
+
+
+def _commands() -> dict[str, tuple[Check, ...]]:
+    """Calls that are many in one. Bytes go through sockets that are connected already: no address is named."""
+    return {
+        "fcntl": (Check(1, _FCNTL_COMMANDS),),
+        "ioctl": (Check(1, _TERMINAL_COMMANDS),),
+        "recvfrom": (Check(4, (0,), wide=True),),
+        "sendto": (Check(4, (0,), wide=True),),
+    }
+
+
+def _filter(calls: dict[str, tuple[Check, ...]]) -> bytes:
+    name = platform.machine().lower()
+    machine = MACHINES.get(name)
+    if machine is None:
+        raise BoxError(f"boxes can be confined on {', '.join(sorted(MACHINES))}, and this is {name}")
+    rules: dict[int, tuple[Check, ...]] = {}
+    for call, checks in calls.items():
+        number = NUMBERS[call][machine.column]
+        if number is not None:
+            rules[number] = checks
+    unknown = [number for call in _UNKNOWN if (number := NUMBERS[call][machine.column]) is not None]
+    return assemble(machine.audit, machine.foreign, rules, unknown, NEWEST, errno.ENOSYS)
