@@ -1,9 +1,11 @@
 """The active view: a bounded neighbourhood of peers of low round trip plus a random floor.
 
 A peer fills its own choice (near + random) from connected peers, the passive view and contacts of the DHT,
-asking each with `Befriend`; it takes in others that ask up to a limit, and when full makes room for one that
-has nobody. Lost neighbours are replaced at once. Now and then a farther neighbour gives way to a nearer peer.
-Neighbours collect points for what honest ones do not do, and are dropped when they have too many.
+asking a few at a time with `Befriend`, as others ask it meanwhile; it takes in others that ask up to a limit, and
+when full makes room for one that has nobody. Once it has enough it looks for more only when clearly fewer are
+left, and then at once: so a loss here does not move neighbours elsewhere. Now and then a farther neighbour gives
+way to a much nearer peer, which is asked first. Neighbours collect points for what honest ones do not do, and are
+dropped when they have too many.
 
 Source: HyParView (see `passive`), whose priorities of NEIGHBOR are `Befriend.urgent`. Different from it,
 nearness counts, and views are of 12 to 24: a small view saves no copies once a tree is laid over it, and a
@@ -22,7 +24,7 @@ from peernet.core.gossip.passive import OWN_ADDRESSES, PassiveView
 from peernet.core.kad import Kad
 from peernet.types import PeerId
 from peernet.wire.gossip import Befriend, Befriended, Shuffle, Shuffled, Unfriend
-from peernet.wire.kad import MAX_CONTACTS, WireContact
+from peernet.wire.kad import WireContact
 from peernet.wire.link import Body
 
 
@@ -34,11 +36,13 @@ class Neighbourhood:
         "_banned",
         "_config",
         "_ctx",
+        "_filling",
         "_forced",
         "_hurried",
         "_kad",
-        "_last_swap",
+        "_next_swap",
         "_refused",
+        "_swapping",
         "_welcome",
         "active",
         "passive",
@@ -61,7 +65,9 @@ class Neighbourhood:
         self._banned: dict[PeerId, float] = {}
         self._hurried = False
         self._forced = float("-inf")
-        self._last_swap = 0.0
+        self._filling = True
+        self._next_swap = 0.0
+        self._swapping: PeerId | None = None
 
     def __contains__(self, peer: PeerId) -> bool:
         return peer in self.active
@@ -77,11 +83,13 @@ class Neighbourhood:
 
     def start(self) -> None:
         """Begin to look after the neighbourhood."""
+        self._next_swap = self._later(self._config.swap_seconds)
+        self.passive.start()
         self._schedule()
 
     def on_connected(self, peer: PeerId) -> None:
         """A connection stands: perhaps a neighbour, and soon rather than at the next look."""
-        if len(self.active) < self._wanted():
+        if self._is_short():
             self._hurry()
 
     def on_lost(self, peer: PeerId) -> None:
@@ -102,13 +110,14 @@ class Neighbourhood:
             accepted = len(self.active) < self._config.limit
             if accepted:
                 self._add(peer, Neighbour(chosen=False, by_chance=False, eager=body.grow))
-        others = [
-            WireContact(other, self._ctx.book.get(other)[:OWN_ADDRESSES])
-            for other in self.active
-            if other != peer and self._ctx.book.get(other)
-        ]
-        self._ctx.random.shuffle(others)
-        return Befriended(accepted, tuple(others[:MAX_CONTACTS]))
+        return Befriended(accepted, self._some_others(peer))
+
+    def _some_others(self, peer: PeerId) -> tuple[WireContact, ...]:
+        """Neighbours that another peer may ask as well."""
+        book = self._ctx.book
+        others = [other for other in self.active if other != peer and book.get(other)]
+        chosen = self._ctx.random.sample(others, min(self._config.others, len(others)))
+        return tuple([WireContact(other, book.get(other)[:OWN_ADDRESSES]) for other in chosen])
 
     def on_unfriend(self, peer: PeerId, body: Body) -> None:
         """A neighbour ends the neighbourhood."""
@@ -170,9 +179,13 @@ class Neighbourhood:
     def _wanted(self) -> int:
         return self._config.near + self._config.random
 
+    def _later(self, seconds: float) -> float:
+        return self._ctx.now.mono + seconds * self._ctx.random.uniform(0.5, 1.5)
+
     def _schedule(self) -> None:
-        seconds = self._config.tend_seconds if self.active else self._config.lonely_seconds
-        self._ctx.after(seconds * self._ctx.random.uniform(0.5, 1.5), self._tend)
+        self._ctx.at(
+            self._later(self._config.tend_seconds if self.active else self._config.lonely_seconds), self._tend
+        )
 
     def _hurry(self) -> None:
         if not self._hurried:
@@ -181,53 +194,71 @@ class Neighbourhood:
 
     def _fill_soon(self) -> None:
         self._hurried = False
-        self._fill()
+        if self._is_short():
+            self._fill()
 
     def _tend(self) -> None:
         self._schedule()
+        now = self._ctx.now.mono
+        self._refused = {peer: until for peer, until in self._refused.items() if until > now}
         self.passive.shuffle_if_due()
-        if self._missing_near() > 0 or self._missing_random() > 0:
+        if self._is_short():
             self._fill()
-        elif self._ctx.now.mono - self._last_swap >= self._config.swap_seconds:
+        elif now >= self._next_swap:
+            self._next_swap = self._later(self._config.swap_seconds)
             self._swap()
 
-    def _missing_near(self) -> int:
-        return self._wanted() - len(self.active) - len(self._asking)
+    def _is_short(self) -> bool:
+        """Whether to look for neighbours: from when clearly fewer are left than wanted, until there are enough."""
+        slack = 0 if self._filling else self._config.slack
+        missing = len(self.active) + slack < self._wanted()
+        if not missing:
+            missing = len(self.active) < self._config.limit and self._by_chance() + slack < self._config.random
+        self._filling = missing
+        return missing
 
-    def _missing_random(self) -> int:
-        """How many of the random floor are missing, as far as there is room: those who chose this peer don't
-        count, as they may all be near."""
-        by_chance = sum(member.by_chance for member in self.active.values())
-        by_chance += sum(member.by_chance for member in self._asking.values())
-        room = self._config.limit - len(self.active) - len(self._asking)
-        return min(self._config.random - by_chance, room)
+    def _by_chance(self) -> int:
+        """How many are of the random floor. Those who chose this peer don't count, as they may all be near."""
+        return sum([member.by_chance for member in self.active.values()])
 
     def _fill(self) -> None:
-        """Ask as many candidates as are missing: the random floor first, then the nearest."""
-        missing, by_chance = self._missing_near(), self._missing_random()
-        if missing <= 0 and by_chance <= 0:
+        """Ask a few candidates of those that are missing: the random floor first, then the nearest."""
+        config, asking = self._config, self._asking
+        places = min(config.limit - len(self.active), config.asked_at_once) - len(asking)
+        by_chance = config.random - self._by_chance() - sum([asked.by_chance for asked in asking.values()])
+        near = self._wanted() - len(self.active) - len(asking) - max(0, by_chance)
+        if places <= 0 or (by_chance <= 0 and near <= 0):
             return
         candidates = self._candidates()
-        for _ in range(min(by_chance, len(candidates))):
+        for _ in range(min(by_chance, places, len(candidates))):
             self._ask(candidates.pop(self._ctx.random.randrange(len(candidates))), by_chance=True)
-            missing -= 1
-        if missing > 0:
-            for peer in sorted(candidates, key=self._distance)[:missing]:
+            places -= 1
+        if near > 0 and places > 0:
+            for peer in sorted(candidates, key=self._distance)[: min(near, places)]:
                 self._ask(peer, by_chance=False)
 
     def _swap(self) -> None:
-        """Ask one peer that is clearly nearer than the farthest chosen near neighbour, and let that one go."""
-        near = [peer for peer, member in self.active.items() if member.chosen and not member.by_chance]
-        self._last_swap = self._ctx.now.mono
+        """Ask one peer that is clearly nearer than the farthest chosen near neighbour, which is to go for it."""
+        farthest = self._farthest()
         candidates = [peer for peer in self._candidates() if peer in self._ctx.links]
-        if not near or not candidates:
+        if farthest is None or not candidates or len(self.active) >= self._config.limit:
             return
-        farthest = max(near, key=self._distance)
         nearest = min(candidates, key=self._distance)
         if self._distance(nearest) < self._config.swap_gain * self._distance(farthest):
+            self._swapping = nearest
+            self._ask(nearest, by_chance=False)
+
+    def _farthest(self) -> PeerId | None:
+        near = [peer for peer, member in self.active.items() if member.chosen and not member.by_chance]
+        return max(near, key=self._distance) if near else None
+
+    def _swap_with(self, peer: PeerId) -> None:
+        """A nearer peer has become a neighbour: the farthest goes, unless enough others have gone meanwhile."""
+        self._swapping = None
+        farthest = self._farthest()
+        if farthest is not None and farthest != peer and len(self.active) > self._wanted():
             self._part(farthest)
             self._refuse(farthest)
-            self._ask(nearest, by_chance=False)
 
     def _make_room(self) -> None:
         """Let a neighbour go for one that has nobody: one that this peer did not choose, if there is one."""
@@ -249,7 +280,7 @@ class Neighbourhood:
         now = self._ctx.now.mono
         known: dict[PeerId, None] = dict.fromkeys(self._ctx.links)
         known.update(self.passive.peers())
-        known.update(dict.fromkeys(self._kad.sample(self._wanted() * 2)))
+        known.update(dict.fromkeys(self._kad.sample(self._wanted())))
         return [
             peer
             for peer in known
@@ -283,16 +314,20 @@ class Neighbourhood:
         if not isinstance(answer, Befriended):
             self.passive.discard(peer)
             self._refuse(peer)
+            if self._is_short():
+                self._hurry()
             return
         self.passive.learn(answer.others)
         wanted = peer in self._ctx.links and not self._is_banned(peer)
         if answer.accepted and (peer in self.active or (wanted and len(self.active) < self._config.limit)):
             self._add(peer, neighbour)
+            if peer == self._swapping:
+                self._swap_with(peer)
         elif answer.accepted:
             self._ctx.send(peer, Unfriend())
         else:
             self._refuse(peer)
-        if len(self.active) < self._wanted() and answer.others:
+        if self._is_short():
             self._hurry()
 
     def _add(self, peer: PeerId, neighbour: Neighbour) -> None:

@@ -20,8 +20,8 @@ from peernet.types import PeerId
 from peernet.wire.gossip import MAX_SHUFFLED, Shuffle, Shuffled
 from peernet.wire.kad import WireContact
 
-OWN_ADDRESSES = 8
-"""Addresses told of a peer: what the wire takes."""
+OWN_ADDRESSES = 4
+"""Addresses told of a peer: as seen from inside and from outside of its network, and two to spare."""
 
 
 class PassiveView:
@@ -40,6 +40,11 @@ class PassiveView:
         self._known: dict[PeerId, None] = {}
         self._next_shuffle = 0.0
         self.answers_until = 0.0
+
+    def start(self) -> None:
+        """Shuffle for the first time after the usual time: a newcomer asks for neighbours just now, whose answers
+        name others."""
+        self._plan_shuffle()
 
     def __len__(self) -> int:
         return len(self._known)
@@ -73,7 +78,7 @@ class PassiveView:
         now = self._ctx.now.mono
         if not self._active or now < self._next_shuffle:
             return
-        self._next_shuffle = now + self._config.shuffle_seconds * self._ctx.random.uniform(0.5, 1.5)
+        self._plan_shuffle()
         first = self._pick(self._ctx.me)
         if first is not None:
             self.answers_until = now + self._config.shuffle_answer_seconds
@@ -83,6 +88,10 @@ class PassiveView:
                 here = own_addresses(self._ctx, self._ctx.links[first].observed)
                 contacts = (WireContact(self._ctx.me, here), *contacts)
             self._ctx.send(first, Shuffle(self._ctx.me, left, contacts))
+
+    def _plan_shuffle(self) -> None:
+        pause = self._config.shuffle_seconds * self._ctx.random.uniform(0.5, 1.5)
+        self._next_shuffle = self._ctx.now.mono + pause
 
     def _reachable(self) -> bool:
         """Whether somebody has dialled this peer. Behind a NAT nobody can: its address is of no use to others."""

@@ -131,9 +131,61 @@ def test_a_much_nearer_peer_takes_the_farthest_ones_place(make_world: Any) -> No
     world.link(alice, others[2])
     for other, rtt in zip(others, (0.05, 0.1, 0.01), strict=True):
         alice.ctx.links[other.peer].rtt = rtt
-    world.run(2 * SMALL.tend_seconds)
+    world.run(2 * SMALL.swap_seconds)
     assert others[2].peer in alice.active
     assert far.peer not in alice.active
+
+
+def test_the_farthest_stays_when_the_nearer_one_refuses(make_world: Any) -> None:
+    world = make_world(config=replace(SMALL, random=0))
+    alice, *others = (world.add() for _ in range(3))
+    for other in others:
+        world.befriend(alice, other)
+    full = world.add(config=replace(SMALL, near=0, random=0, limit=1))
+    world.befriend(full, world.add(config=replace(SMALL, near=0, random=0)))
+    world.link(alice, full)
+    alice.ctx.links[full.peer].rtt = 0.001
+    world.run(2 * SMALL.swap_seconds)
+    assert world.sent["Unfriend"] == 0
+    assert set(alice.active) == {other.peer for other in others}
+
+
+def test_a_few_are_asked_at_a_time(make_world: Any) -> None:
+    world = make_world()
+    content = replace(GossipConfig(), near=0, random=0)
+    alice, *others = world.add(), *(world.add(config=content) for _ in range(30))
+    for other in others:
+        world.link(alice, other)
+    asked: list[int] = []
+    for _ in range(100):
+        world.run(0.05)
+        asked.append(len(alice.gossip.neighbourhood._asking))
+    assert max(asked) == world.config.asked_at_once
+    assert len(alice.active) == world.config.near + world.config.random
+
+
+def test_a_settled_neighbourhood_looks_for_others_only_when_clearly_fewer_are_left(make_world: Any) -> None:
+    world = make_world()
+    content = replace(GossipConfig(), near=0, random=0)
+    alice, *others = world.add(), *(world.add(config=content) for _ in range(30))
+    for other in others:
+        world.link(alice, other)
+    world.run(10.0)
+    wanted = len(alice.active)
+    near = [peer for peer, neighbour in alice.active.items() if not neighbour.by_chance]
+    for count, peer in enumerate(near[: world.config.slack + 1], start=1):
+        world.kill(world.nodes[peer])
+        world.run(5.0)
+        assert len(alice.active) == (wanted - count if count <= world.config.slack else wanted)
+
+
+def test_what_was_refused_is_forgotten_in_time(pair: Any, world: Any) -> None:
+    alice, bob = pair
+    refused = alice.gossip.neighbourhood
+    alice.hear(bob, Unfriend())
+    assert bob.peer in refused._refused
+    world.run(world.config.refused_seconds + 2 * world.config.tend_seconds)
+    assert not refused._refused
 
 
 def test_shuffles_feed_the_passive_views(make_world: Any) -> None:
