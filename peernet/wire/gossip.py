@@ -16,8 +16,8 @@ from peernet.wire.base import Message, PeerKey, SignedBytes
 from peernet.wire.kad import Contacts, WireContact
 
 MAX_HOPS = 6
-"""The widest ring that an author asks for. Rings below it count hops of the neighbourhood, of 10 peers and
-more: 10, 100, 900, 8,000 in rings 1 to 4. The widest is everybody, whom the tree reaches (`MAX_DEPTH`)."""
+"""The widest ring that an author asks for. Rings below it count hops of the neighbourhood, of 8 peers and
+more: 10, 90, 700, 5,000 in rings 1 to 4. The widest is everybody, whom the tree reaches (`MAX_DEPTH`)."""
 
 MAX_DEPTH = 64
 """Hops that a rumour for everybody may travel. Paths of the tree are longer than the shortest ones: measured 8 of
