@@ -35,6 +35,10 @@ class ProjectError(UsageError):
         self.traceback = traceback
 
 
+class LockError(UsageError):
+    """The requirements of a project can't be locked to exact wheels: no installer, no index, or no such wheels."""
+
+
 class CannotTravelError(UsageError):
     """An argument or function can't be sent to another peer. Names it and its type."""
 
@@ -157,3 +161,7 @@ class JobStoppedError(JobError):
 
 class BoxError(PeernetError):
     """A box could not be started or ended by itself, apart from what the user's code did in it."""
+
+
+class BuildError(BoxError):
+    """The packages of a lock can't be had here: not allowed, not for this machine, not in the index, or no room."""

@@ -21,9 +21,6 @@ class BuildConfig:
     kept: int = 256
     """Environments kept. Far more than jobs that a volunteer serves in a week; the list is read at each start."""
 
-    block: int = 4096
-    """A file takes whole blocks of this size on common file systems; environments are counted so."""
-
     build_seconds: float = 900.0
     """One build, the download included: 6 GiB at 8 MiB a second take 13 minutes."""
 
@@ -33,7 +30,7 @@ class BuildConfig:
     watch_seconds: float = 0.1
     """How often a running installer is looked at: its deadline, what it wrote, whether it is still wanted."""
 
-    memory: int = 4 * GIB
+    memory: int = 3 * GIB // 2
     """Address space of the installer. It commonly uses 0.3 GiB; index pages and archives are strangers' data."""
 
     builds: int = 2

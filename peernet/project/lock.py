@@ -6,7 +6,9 @@ It names no place: a volunteer takes the wheels from its own index, and only tho
 from __future__ import annotations
 
 import hashlib
+import platform
 import re
+import sys
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -79,6 +81,11 @@ class Lock:
         if not isinstance(packages, list):
             _refuse("its packages are no list")
         return cls(fields[1], fields[2], tuple(map(_package, packages)))
+
+
+def running_platform() -> str:
+    """The platform of this interpreter, as "linux-x86_64"."""
+    return f"{sys.platform}-{platform.machine().lower()}"
 
 
 def _package(value: object) -> LockedPackage:
