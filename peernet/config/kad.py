@@ -45,6 +45,14 @@ class KadConfig:
     refresh_seconds: float = 3600.0
     """A bucket that no lookup has touched for so long is refreshed (the paper's hour). Jittered by a quarter."""
 
+    scout_calls: int = 8
+    """Calls of the refresh of a far bucket: they bring 8 contacts into it, or prove those that are there. Lookups
+    need one that lives, and eight disjoint paths begin at different ones."""
+
+    bucket_enough: int = 8
+    """Contacts of a far bucket with which a newcomer is content: as `scout_calls`. The rest comes by itself, as
+    each peer that joins calls some 30 others."""
+
     refreshes: int = 2
     """Buckets refreshed by one tick, so that refreshes never fill the queue of lookups."""
 
@@ -53,6 +61,10 @@ class KadConfig:
 
     alpha_limit: int = 8
     """How far alpha grows, by one with each call that is slow or fails: most contacts may be dead after churn."""
+
+    alpha_close: int = 20
+    """Calls of one lookup under way at once when the nearest peer known has answered: all k nearest have to be
+    asked then in any case, and one round takes a seventh of the time of seven."""
 
     call_seconds: float = 6.0
     """A call that is not answered by then has failed. It may include a dial and a handshake; a frozen peer is
@@ -70,7 +82,8 @@ class KadConfig:
     lookups: at 20 % of churn a minute, the slowest gets took 14 s without it."""
 
     dial_factor: float = 3.0
-    """A call that has to dial first may take so many times longer: TCP and Noise take 2.5 round trips more."""
+    """A call that has to dial first may take so many times longer while none was measured: TCP and Noise take 2.5
+    round trips more."""
 
     paths: int = 8
     """Disjoint paths of a get, and of a put of this peer's own record. One path is led astray by 20 % of
@@ -78,6 +91,10 @@ class KadConfig:
 
     path_alpha: int = 1
     """Calls of one path under way at once; it grows as `alpha` does."""
+
+    path_alpha_close: int = 3
+    """The same when the nearest peer that the path knows has answered: eight paths ask all of the k nearest in one
+    round, and one that was led astray asks no more of its liars than it may wait for."""
 
     path_calls: int = 24
     """Calls of one path. Paths share the k nearest, so each asks a few only; colluders keep it busy no longer."""
@@ -117,6 +134,10 @@ class KadConfig:
 
     join_addresses: int = 32
     """Addresses of one join, dialled at once."""
+
+    join_gather_seconds: float = 0.5
+    """From the first address that answered to the search for the own neighbourhood: the other addresses answer
+    within that time, or are far away or dead. A search from several cannot be led astray by one."""
 
     rejoin_first_seconds: float = 2.0
     """Wait before the second try to return to the network; doubles with each."""

@@ -20,19 +20,21 @@ from peernet.wire.kad import FindNode, FindValue, Nodes, Values
 Course = Lookup | Paths
 Found = Callable[[Course], None]
 Heard = Callable[[PeerId, Values], bool]
-Way = Literal["one", "disjoint", "scattered"]
+Way = Literal["one", "scout", "disjoint", "scattered"]
 
 
 @dataclass(slots=True)
 class Search:
     """A lookup that is wanted. heard: gets each answer that may hold records, for a search of values; True ends
-    it. way: one path from the nearest contacts, or disjoint paths from the nearest or from random ones."""
+    it. way: one path from the nearest contacts, or only its first calls, or disjoint paths from the nearest or
+    from random contacts."""
 
     target: DhtKey
     seeds: tuple[Contact, ...]
     then: Found
     heard: Heard | None
     way: Way
+    body: FindNode | FindValue
     timer: Timer | None = field(default=None)
 
 
@@ -59,13 +61,15 @@ class Finder:
         """Look for the peers nearest to `target`; `then` gets the finished lookup, never before this returns.
 
         heard: ask for the records under `target` as well, and hand over each answer, until it returns True. seeds:
-        contacts to start from besides the table's. way: "disjoint" for what matters, "scattered" to try again.
+        contacts to start from besides the table's. way: "disjoint" for what matters, "scattered" to try again,
+        "scout" to meet peers of a region.
         Returns False, and does nothing, when too many lookups wait already.
         """
         if len(self._queue) >= self._config.lookups_queued:
             self._ctx.counters["kad: lookups refused"] = self._ctx.counters.get("kad: lookups refused", 0) + 1
             return False
-        self._queue.append(Search(target, tuple(seeds), then, heard, way))
+        body = FindNode(target) if heard is None else FindValue(target)
+        self._queue.append(Search(target, tuple(seeds), then, heard, way, body))
         # A lookup without contacts ends at once; by a timer, the caller is never called back from within its call.
         self._ctx.after(0.0, self._start)
         return True
@@ -73,17 +77,19 @@ class Finder:
     def _start(self) -> None:
         while self._queue and self._running < self._config.lookups:
             search = self._queue.pop(0)
-            make = Lookup if search.way == "one" else Paths
-            lookup = make(
-                search.target,
-                (*self._starts(search), *search.seeds),
-                me=self._ctx.me,
-                config=self._config,
-                pace=self._pace,
-                links=self._ctx.links,
-            )
+            lookup = self._course(search)
             self._running += 1
             self._step(search, lookup)
+
+    def _course(self, search: Search) -> Course:
+        ctx, config = self._ctx, self._config
+        seeds = (*self._starts(search), *search.seeds)
+        if search.way in ("disjoint", "scattered"):
+            return Paths(search.target, seeds, me=ctx.me, config=config, pace=self._pace, links=ctx.links)
+        calls = config.scout_calls if search.way == "scout" else None
+        return Lookup(
+            search.target, seeds, me=ctx.me, config=config, pace=self._pace, links=ctx.links, calls=calls
+        )
 
     def _starts(self, search: Search) -> list[Contact]:
         if search.way != "scattered":
@@ -128,15 +134,11 @@ class Finder:
     def _ask(self, search: Search, lookup: Course, candidate: Candidate) -> bool:
         """Call a candidate. Returns False if there is no way to reach it."""
         peer = candidate.peer
-        if peer not in self._ctx.links and not self._roster.heard_of(peer, candidate.addresses):
+        ways = self._roster.ways(peer, candidate.addresses)
+        if not ways and peer not in self._ctx.links:
             return False
-        body = FindNode(search.target) if search.heard is None else FindValue(search.target)
-        self._ctx.call(
-            peer,
-            body,
-            partial(self._heard, search, lookup, candidate),
-            self._config.call_seconds,
-        )
+        candidate.moved(ways)
+        self._roster.call(peer, ways, search.body, partial(self._heard, search, lookup, candidate))
         return True
 
     def _heard(self, search: Search, lookup: Course, candidate: Candidate, outcome: Outcome) -> None:
@@ -144,7 +146,7 @@ class Finder:
         wanted = Nodes if search.heard is None else Values
         if isinstance(outcome, Done) and isinstance(outcome.value, wanted):
             answer = outcome.value
-            self._roster.saw(peer, self._ctx.book.get(peer))
+            self._roster.saw(peer, candidate.addresses)
             if not lookup.done:
                 lookup.answered(peer, answer.contacts, self._ctx.now.mono)
                 if search.heard is not None and isinstance(answer, Values) and search.heard(peer, answer):

@@ -11,8 +11,10 @@ After section 2.3 of the paper, with bounds against liars and dead contacts. The
 | waiting, slow | `failed()` | gone |
 
 A slow one is not waited for, and its answer still counts if it comes before the end. The lookup ends when the k
-nearest candidates, the slow and gone left out, are proven, or when no more may be asked. A lookup follows one
-path; several that share `claimed` never ask the same peer, so that their paths are disjoint (`paths`).
+nearest candidates, the slow and gone left out, are proven, or when no more may be asked. While it comes nearer,
+alpha are asked at once, those with a connection before others that are as near; when the nearest of all has
+answered, the rest of the k nearest are asked together, as in the paper: one round instead of seven. A lookup
+follows one path; several that share `claimed` never ask the same peer, so that their paths are disjoint (`paths`).
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ from peernet.core.kad.contact import Contact, number, place
 from peernet.core.kad.pace import Pace
 from peernet.types import DhtKey, PeerId
 from peernet.wire.kad import WireContact
+
+NEVER = float("inf")
 
 State = Literal["heard", "waiting", "slow", "proven", "gone"]
 
@@ -45,6 +49,7 @@ class Candidate(Contact):
         self.id, self.long_id = place(peer)
         self.peer = peer
         self.addresses = addresses
+        self.wire_form = None
         self.state: State = "heard"
         self.hop = hop
         self.since = self.until = 0.0
@@ -141,54 +146,87 @@ class Lookup:
         self._claimed: dict[PeerId, Candidate] = {} if claimed is None else claimed
         self._alpha = config.alpha if alpha is None else alpha
         self._calls = config.lookup_calls if calls is None else calls
+        self._close = False
+        self._wide = config.alpha_close if alpha is None else max(alpha, config.path_alpha_close)
         self._asked: dict[PeerId, Candidate] = {}
         self._waiting: dict[PeerId, Candidate] = {}
+        self._until = NEVER  # No call under way is slow before; so most outcomes need no look at all of them.
         self._shortlist = Shortlist(target, config.shortlist)
         self._heard = {me}
         self._hear(seeds, 0)
 
     def advance(self, now: float) -> list[Candidate]:
         """Return whom to ask now, or set `done`. Nobody is returned twice."""
-        self._give_up_on_slow(now)
-        chosen: list[Candidate] = []
-        live = 0
-        unsettled = False
+        if now >= self._until:
+            self._give_up_on_slow(now)
         room = self._alpha - len(self._waiting)
+        if room <= 0 and not self._close:
+            return []
+        fresh, unsettled = self._survey()
         budget = self._calls - self.calls
+        if budget <= 0:
+            fresh.clear()
+        self.settled = not (fresh or unsettled)
+        # While nobody has answered, the slow ones are all there is to wait for.
+        self.done = self.settled and (self.answers > 0 or not self._slow())
+        if not fresh:
+            return []
+        if self._close:
+            room = self._wide - len(self._waiting)
+        room = max(0, min(room, budget))
+        chosen = fresh[:room] if self._close or room >= len(fresh) else self._prefer(fresh, room)
+        for candidate in chosen:
+            self._take(candidate, now)
+        return chosen
+
+    def _survey(self) -> tuple[list[Candidate], bool]:
+        """Look at the k nearest that count. Returns those of them whom nobody has asked, and whether any is waited
+        for; and sees whether the nearest of all has answered (`_close`)."""
+        fresh: list[Candidate] = []
+        unsettled = False
+        live, k, claimed = 0, self._config.k, self._claimed
         for _, candidate in self._shortlist.heap:
             state = candidate.state
             if state == "heard":
-                other = self._claimed.get(candidate.peer)
-                if other is not None:
-                    live += other.state in ("waiting", "proven")
-                    if live == self._config.k:
-                        break
-                    continue
-                if budget <= 0:
-                    continue
-                unsettled = True
-                if room > 0:
-                    self._take(candidate, now)
-                    chosen.append(candidate)
-                    room -= 1
-                    budget -= 1
+                other = claimed.get(candidate.peer)
+                if other is None:
+                    fresh.append(candidate)
+                else:
+                    state = other.state
+                    if state not in ("waiting", "proven"):
+                        continue
             elif state == "waiting":
                 unsettled = True
             elif state == "slow":
                 continue
-            if unsettled and room <= 0:
-                break  # It goes on, and nobody else can be asked now.
+            if not live:
+                self._close = state == "proven"
             live += 1
-            if live == self._config.k:
+            if live == k:
                 break
-        self.settled = not unsettled
-        # While nobody has answered, the slow ones are all there is to wait for.
-        self.done = not unsettled and (self.answers > 0 or not self._slow())
+        return fresh, unsettled
+
+    def _prefer(self, fresh: list[Candidate], room: int) -> list[Candidate]:
+        """Choose the nearest `room` of those whom nobody has asked; of equally near ones, to a bit of their
+        distance, those with a connection: a dial takes longer than what a bit gains."""
+        links, goal = self._links, self._shortlist.goal
+        left = list(fresh)
+        chosen: list[Candidate] = []
+        while len(chosen) < room:
+            reach = (left[0].long_id ^ goal).bit_length() + 1
+            best = 0
+            for index, candidate in enumerate(left):
+                if (candidate.long_id ^ goal).bit_length() > reach:
+                    break
+                if candidate.peer in links:
+                    best = index
+                    break
+            chosen.append(left.pop(best))
         return chosen
 
     def deadline(self) -> float:
-        """When `advance` is to be called if nothing happens before, or infinity."""
-        return min((candidate.until for candidate in self._waiting.values()), default=float("inf"))
+        """When `advance` is to be called at the latest if nothing happens before, or infinity."""
+        return self._until if self._waiting else NEVER
 
     def answered(self, peer: PeerId, contacts: Sequence[WireContact], now: float) -> None:
         """A peer that was asked named these contacts, k of them at most being taken."""
@@ -196,8 +234,7 @@ class Lookup:
         if candidate is None or candidate.state not in ("waiting", "slow"):
             return
         self._waiting.pop(peer, None)
-        if candidate.linked:
-            self._pace.measured(now - candidate.since)
+        self._pace.measured(now - candidate.since, dialled=not candidate.linked)
         candidate.state = "proven"
         candidate.last_seen = now
         self.answers += 1
@@ -249,8 +286,9 @@ class Lookup:
         candidate.state = "waiting"
         candidate.linked = candidate.peer in self._links
         candidate.since = now
-        wait = self._pace.seconds * (1.0 if candidate.linked else self._config.dial_factor)
-        candidate.until = now + min(wait, self._config.most_slow_seconds)
+        candidate.until = now + (self._pace.seconds if candidate.linked else self._pace.dial_seconds)
+        if candidate.until < self._until:
+            self._until = candidate.until
         self._waiting[candidate.peer] = self._asked[candidate.peer] = candidate
         self._claimed[candidate.peer] = candidate
         self.calls += 1
@@ -263,6 +301,7 @@ class Lookup:
             self._widen()
             if candidate.linked:
                 self._pace.slow()  # A dial that hangs is a dead peer's, and says nothing about round trips.
+        self._until = min([candidate.until for candidate in self._waiting.values()], default=NEVER)
 
     def _slow(self) -> bool:
         return any(candidate.state == "slow" for candidate in self._asked.values())

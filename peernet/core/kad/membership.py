@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from peernet.core.context import Context
 from peernet.core.effects import Dial
 from peernet.core.events import Done, Failure, Outcome
+from peernet.core.kad.bucket import Bucket
 from peernet.core.kad.contact import Contact, place
 from peernet.core.kad.finder import Course, Finder
 from peernet.core.kad.roster import Roster
@@ -20,11 +21,13 @@ Joined = Callable[[Failure | None], None]
 
 @dataclass(slots=True)
 class Joining:
-    """One join under way. open: dials without an outcome. inside: one has succeeded."""
+    """One join under way. open: dials without an outcome. inside: one has succeeded. entered: the search for the
+    own neighbourhood has begun."""
 
     then: Joined
     open: int
     inside: bool = False
+    entered: bool = False
     failures: list[tuple[str, Failure]] = field(default_factory=list)
 
 
@@ -75,7 +78,7 @@ class Membership:
             self._dial(doors, address)
         # Others each time, lest the next try dials the same dead ones again.
         seeds = self._ctx.random.sample(self._cached, min(len(self._cached), self._config.shortlist // 2))
-        if not self._finder.find(place(self._ctx.me)[0], self._rejoined, seeds=seeds):
+        if not self._finder.find(place(self._ctx.me)[0], self._rejoined, seeds=seeds, way="disjoint"):
             self._rejoining = False
 
     def retry(self) -> None:
@@ -87,10 +90,21 @@ class Membership:
 
     def refresh_due(self) -> None:
         """Look for a random id in some of the buckets that no lookup has touched for long."""
-        for bucket in self._roster.table.lonely_buckets(self._ctx.now.mono)[: self._config.refreshes]:
-            target = bucket.random_id(self._ctx.random)
-            if len(self._roster.table) and self._finder.find(target, _settled):
-                self._roster.touched(target)
+        table, me = self._roster.table, place(self._ctx.me)
+        for bucket in table.lonely_buckets(self._ctx.now.mono)[: self._config.refreshes]:
+            if not len(table):
+                return
+            if bucket is table.bucket_for(me[1]):
+                # The peers nearest to this one are to be known all.
+                self._finder.find(me[0], _settled, way="disjoint")
+            else:
+                self._scout(bucket)
+            bucket.touch_last_updated(self._roster.next_refresh())
+
+    def _scout(self, bucket: Bucket) -> None:
+        """Meet some peers of a far bucket: all of its k nearest to some place are not needed for the way there."""
+        target = bucket.random_id(self._ctx.random)
+        self._finder.find(target, _settled, way="scout")
 
     def _problem(self, addresses: list[str]) -> Failure | None:
         """What is wrong with the wish itself."""
@@ -120,9 +134,13 @@ class Membership:
             self._keep_door(address)
             if not joining.inside:
                 joining.inside = True
+                # Others may follow at once: to begin at one door only is to trust whoever opens it.
+                self._ctx.after(self._config.join_gather_seconds, lambda: self._enter(joining))
+        if not joining.open:
+            if joining.inside:
                 self._enter(joining)
-        if not joining.open and not joining.inside:
-            joining.then(_summary(joining.failures))
+            else:
+                joining.then(_summary(joining.failures))
 
     def _keep_door(self, address: str) -> None:
         """Remember an address that led into the network, for the time when no contact is left."""
@@ -132,13 +150,16 @@ class Membership:
             del self._doors[next(iter(self._doors))]
 
     def _enter(self, joining: Joining) -> None:
-        """The first dial succeeded: make this peer known to its neighbourhood."""
+        """Some dials succeeded: make this peer known to its neighbourhood."""
+        if joining.entered:
+            return
+        joining.entered = True
 
         def found(lookup: Course) -> None:
             self._come_in()
             joining.then(None)
 
-        if not self._finder.find(place(self._ctx.me)[0], found):
+        if not self._finder.find(place(self._ctx.me)[0], found, way="disjoint"):
             joining.then(None)
 
     def _rejoined(self, lookup: Course) -> None:
@@ -147,11 +168,14 @@ class Membership:
             self._come_in()
 
     def _come_in(self) -> None:
-        """The own neighbourhood is known: the ticks will refresh the other buckets."""
-        own = self._roster.table.bucket_for(place(self._ctx.me)[1])
-        for bucket in self._roster.table.buckets:
-            if bucket is not own:
-                bucket.touch_last_updated(self._ctx.now.mono)
+        """The own neighbourhood is known: meet peers of the buckets that are still empty or nearly so. As others
+        come in, they fill all of them."""
+        table = self._roster.table
+        own = table.bucket_for(place(self._ctx.me)[1])
+        for bucket in table.buckets:
+            if bucket is not own and bucket.healthy() < self._config.bucket_enough:
+                self._scout(bucket)
+            bucket.touch_last_updated(self._roster.next_refresh())
         self._arrived()
 
 

@@ -5,34 +5,53 @@ from __future__ import annotations
 from peernet.config.kad import KadConfig
 
 
-class Pace:
-    """The time after which a call counts as slow. One for each peer, shared by its lookups."""
+class Estimate:
+    """A running estimate of how long something takes, and of how much that varies."""
 
-    __slots__ = ("_config", "_mean", "_seconds", "_spread")
+    __slots__ = ("mean", "spread")
+
+    def __init__(self) -> None:
+        self.mean = 0.0
+        self.spread = 0.0
+
+    def add(self, seconds: float) -> float:
+        """It has taken so long. Returns the time within which nearly all are done."""
+        if self.mean:
+            self.spread += (abs(seconds - self.mean) - self.spread) / 4
+            self.mean += (seconds - self.mean) / 8
+        else:
+            self.mean, self.spread = seconds, seconds / 2
+        return self.mean + 4 * self.spread
+
+
+class Pace:
+    """The time after which a call counts as slow. One for each peer, shared by its lookups.
+
+    Calls that have to dial first are measured by themselves: they take some round trips more, and the peers with a
+    connection are often near ones, whose round trips say little about others.
+    """
+
+    __slots__ = ("_answers", "_config", "_dials", "dial_seconds", "seconds")
 
     def __init__(self, config: KadConfig) -> None:
         self._config = config
-        self._seconds = config.first_slow_seconds
-        self._mean = 0.0
-        self._spread = 0.0
-
-    @property
-    def seconds(self) -> float:
+        self._answers = Estimate()
+        self._dials = Estimate()
+        self.seconds = config.first_slow_seconds
         """Seconds to wait for an answer over a standing connection."""
-        return self._seconds
+        self.dial_seconds = self._bounded(config.first_slow_seconds * config.dial_factor)
+        """The same where the peer has to be dialled first."""
 
-    def measured(self, seconds: float) -> None:
-        """A call over a standing connection was answered after this time."""
-        if self._mean:
-            self._spread += (abs(seconds - self._mean) - self._spread) / 4
-            self._mean += (seconds - self._mean) / 8
+    def measured(self, seconds: float, *, dialled: bool = False) -> None:
+        """A call was answered after this time. dialled: no connection stood when it was made."""
+        if dialled:
+            self.dial_seconds = self._bounded(self._dials.add(seconds))
         else:
-            self._mean, self._spread = seconds, seconds / 2
-        self._set(self._mean + 4 * self._spread)
+            self.seconds = self._bounded(self._answers.add(seconds))
 
     def slow(self) -> None:
-        """A call was slow: wait longer until the next measurement."""
-        self._set(self._seconds * 1.5)
+        """A call over a standing connection was slow: wait longer until the next measurement."""
+        self.seconds = self._bounded(self.seconds * 1.5)
 
-    def _set(self, seconds: float) -> None:
-        self._seconds = min(max(seconds, self._config.least_slow_seconds), self._config.most_slow_seconds)
+    def _bounded(self, seconds: float) -> float:
+        return min(max(seconds, self._config.least_slow_seconds), self._config.most_slow_seconds)

@@ -42,6 +42,9 @@ class Paths:
         self.done = False
         self._config = config
         count = max(1, min(config.paths, len(seeds)))
+        # Few paths, as in a join through one or two peers, ask as much as many do.
+        alpha = max(config.path_alpha, min(config.alpha, config.paths // count))
+        calls = max(config.path_calls, config.lookup_calls // count)
         claimed: dict[PeerId, Candidate] = {}
         self._paths = [
             Lookup(
@@ -52,8 +55,8 @@ class Paths:
                 pace=pace,
                 links=links,
                 claimed=claimed,
-                alpha=config.path_alpha,
-                calls=config.path_calls,
+                alpha=alpha,
+                calls=calls,
             )
             for index in range(count)
         ]

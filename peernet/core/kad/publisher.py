@@ -13,8 +13,8 @@ from peernet.core.kad.finder import Course, Finder
 from peernet.core.kad.paths import Paths
 from peernet.core.kad.records import RecordStore, record_key
 from peernet.core.kad.roster import Roster
-from peernet.types import DhtKey, PeerId
-from peernet.wire.kad import Store, Stored
+from peernet.types import DhtKey
+from peernet.wire.kad import Store, Stored, WireContact
 
 Placed = Callable[[int], None]
 RETRY_SHARE = 0.1
@@ -30,7 +30,7 @@ class Publication:
     name: str
     make: Callable[[], bytes]
     timer: Timer | None = None
-    holders: tuple[PeerId, ...] = ()
+    holders: tuple[WireContact, ...] = ()
     found_at: float = 0.0
 
 
@@ -40,7 +40,7 @@ class Placing:
 
     open: int
     then: Callable[[Placing], None]
-    took: list[PeerId] = field(default_factory=list)
+    took: list[WireContact] = field(default_factory=list)
     missed: bool = False
 
 
@@ -92,7 +92,7 @@ class Publisher:
                 self._finder.find(held.key, partial(self._found_near, body))
 
     def _found_near(self, body: Store, lookup: Course) -> None:
-        self._store_at([contact.peer for contact in lookup.nearest()], body, _settled)
+        self._store_at([contact.wire() for contact in lookup.nearest()], body, _settled)
 
     def _drop(self, key: DhtKey) -> None:
         publication = self._own.pop(key, None)
@@ -164,7 +164,7 @@ class Publisher:
             store([both[distance] for distance in sorted(both)][: self._config.k])
 
         def store(found: list[Contact]) -> None:
-            self._store_at([contact.peer for contact in found], body, placed)
+            self._store_at([contact.wire() for contact in found], body, placed)
 
         def placed(placing: Placing) -> None:
             publication.holders = tuple(placing.took)
@@ -185,20 +185,21 @@ class Publisher:
         near = [contact for contact in found if contact.long_id ^ goal <= self._config.sparse * reach]
         return 2 * len(near) < len(found)
 
-    def _store_at(self, peers: Sequence[PeerId], body: Store, then: Callable[[Placing], None]) -> None:
-        placing = Placing(open=len(peers), then=then)
-        if not peers:
+    def _store_at(self, contacts: Sequence[WireContact], body: Store, then: Callable[[Placing], None]) -> None:
+        placing = Placing(open=len(contacts), then=then)
+        if not contacts:
             then(placing)
-        for peer in peers:
-            self._ctx.call(peer, body, partial(self._stored, peer, placing), self._config.call_seconds)
+        for contact in contacts:
+            ways = self._roster.ways(contact.peer, contact.addresses)
+            self._roster.call(contact.peer, ways, body, partial(self._stored, contact, placing))
 
-    def _stored(self, peer: PeerId, placing: Placing, outcome: Outcome) -> None:
+    def _stored(self, contact: WireContact, placing: Placing, outcome: Outcome) -> None:
         if not isinstance(outcome, Done):
             placing.missed = True
         elif not isinstance(outcome.value, Stored):
-            self._ctx.refuse("kad: wrong answer", peer, f"{type(outcome.value).__name__} to a Store")
+            self._ctx.refuse("kad: wrong answer", contact.peer, f"{type(outcome.value).__name__} to a Store")
         elif not outcome.value.refused:
-            placing.took.append(peer)
+            placing.took.append(contact)
         placing.open -= 1
         if placing.open == 0:
             placing.then(placing)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from peernet.core.context import Context
-from peernet.core.effects import Note
+from peernet.core.context import Context, Then
+from peernet.core.effects import Call, Note
 from peernet.core.events import Done, Failure, Outcome
 from peernet.core.kad.contact import Contact, number
 from peernet.core.kad.table import Table
@@ -15,6 +15,7 @@ from peernet.errors import AddressError
 from peernet.identity.multiaddr import Multiaddr
 from peernet.types import DhtKey, PeerId
 from peernet.wire.kad import Alive, Probe
+from peernet.wire.link import Body
 
 BLAMELESS = ("busy", "refused", "storage")
 """Failures of a call that say nothing against the peer's being alive."""
@@ -60,8 +61,12 @@ class Roster:
 
     def touched(self, target: DhtKey) -> None:
         """A lookup has gone through the bucket of this id, which so needs no refresh for a while."""
+        self.table.bucket_for(number(target)).touch_last_updated(self.next_refresh())
+
+    def next_refresh(self) -> float:
+        """When the next refresh of a bucket is due that is touched now."""
         interval = self._config.refresh_seconds * self._ctx.random.uniform(0.75, 1.25)
-        self.table.bucket_for(number(target)).touch_last_updated(self._ctx.now.mono + interval)
+        return self._ctx.now.mono + interval
 
     def saw(self, peer: PeerId, addresses: tuple[str, ...] = ()) -> None:
         """A peer has answered or connected. addresses: where it was dialled, if no live link says it better."""
@@ -72,7 +77,10 @@ class Roster:
         contact = self.table.get(peer)
         if contact is not None:
             self.table.heard(contact, addresses, now)
-            self._save(contact)
+            if now - self._saved.get(peer, 0.0) >= self._config.save_seconds:
+                self._save(contact)
+            return
+        if not addresses:
             return
         rival = self.table.saw(Contact(peer, addresses), now)
         if rival is not None and now - rival.last_seen >= self._config.crowded_seconds:
@@ -82,28 +90,44 @@ class Roster:
             self._ctx.note(Note("peers", peer=peer))
             self._save(contact)
 
-    def heard_of(self, peer: PeerId, addresses: tuple[str, ...]) -> bool:
-        """Somebody says where a peer may be dialled, unproven. Returns whether any address of it is known now.
+    def heard_of(self, peer: PeerId, addresses: tuple[str, ...]) -> None:
+        """Somebody says where a peer may be dialled, unproven: remember it for those who will."""
+        if peer not in self._ctx.links:
+            self._ctx.book.learn(peer, self.ways(peer, addresses))
 
-        Hearsay never replaces the addresses of a live connection or of a contact that answers.
+    def ways(self, peer: PeerId, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        """Where to dial a peer that somebody says is at these addresses. None are needed while it is connected.
+
+        Hearsay never replaces the addresses of a live connection or of a contact that answers. It is not kept
+        either: a lookup hears of hundreds of peers, and calls a few.
         """
-        if peer in self._ctx.links:
-            return True
+        link = self._ctx.links.get(peer)
+        if link is not None:
+            return link.addresses
         proven = self.table.get(peer)
         if proven is not None and not proven.failures:
-            self._ctx.book.learn(peer, proven.addresses)
-            return True
+            return proven.addresses
         known = self._ctx.book.get(peer)
-        if known == addresses and known:
-            return True
+        if known == addresses:
+            return known
         # Some of the old stay, lest a liar's addresses hide the true ones; some of the new, lest the stale do.
+        usable = self._usable(peer, addresses)
+        if not known:
+            return usable
         half = self._config.addresses // 2
-        both = dict.fromkeys((*known[:half], *self._usable(peer, addresses)))
-        self._ctx.book.learn(peer, tuple(both)[: self._config.addresses])
-        return bool(both)
+        return tuple(dict.fromkeys((*known[:half], *usable)))[: self._config.addresses]
+
+    def call(self, peer: PeerId, addresses: tuple[str, ...], body: Body, then: Then) -> None:
+        """Call another peer at addresses that need not be in the book; `then` gets the outcome."""
+        timeout = self._config.call_seconds
+        self._ctx.ask(lambda number: Call(number, peer, addresses, body, timeout), then)
 
     def _usable(self, peer: PeerId, addresses: tuple[str, ...]) -> tuple[str, ...]:
         """Those of unproven addresses that name this peer, in canonical form, at most as many as are believed."""
+        if len(addresses) == 1:
+            address, problem = usable(peer, addresses[0])
+            if address == addresses[0]:
+                return addresses  # The most common case, and no copy of it.
         good: dict[str, None] = {}
         for text in addresses[: self._config.addresses]:
             address, problem = usable(peer, text)
@@ -156,10 +180,12 @@ class Roster:
 
     def probe(self, peer: PeerId) -> None:
         """Ask a contact whether it is still there, unless enough are being asked."""
-        if peer in self._probing or peer not in self.table or len(self._probing) >= self._config.probes:
+        contact = self.table.get(peer)
+        if contact is None or peer in self._probing or len(self._probing) >= self._config.probes:
             return
         self._probing[peer] = None
-        self._ctx.call(peer, Probe(), lambda outcome: self._probed(peer, outcome), self._config.call_seconds)
+        ways = self.ways(peer, contact.addresses)
+        self.call(peer, ways, Probe(), lambda outcome: self._probed(peer, ways, outcome))
 
     def probe_stale(self) -> None:
         """Probe those that were not heard for longest; a live connection is proof enough."""
@@ -188,12 +214,12 @@ class Roster:
         else:
             self.probe(rival.peer)
 
-    def _probed(self, peer: PeerId, outcome: Outcome) -> None:
+    def _probed(self, peer: PeerId, ways: tuple[str, ...], outcome: Outcome) -> None:
         del self._probing[peer]
         if not isinstance(outcome, Done):
             self.failed(peer, outcome.failure)
         elif isinstance(outcome.value, Alive):
-            self.saw(peer, self._ctx.book.get(peer))
+            self.saw(peer, ways)
         else:
             self._ctx.refuse("kad: wrong answer", peer, f"{type(outcome.value).__name__} to a Probe")
             self.failed(peer, Failure("corrupt", "it answered a Probe with something else"))

@@ -8,7 +8,7 @@ randomness is global.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from kademlia.routing import RoutingTable
 
@@ -56,11 +56,11 @@ class Table(RoutingTable):
         return contact if contact is not None and contact.peer == peer else None
 
     def contacts(self) -> list[Contact]:
-        """All contacts that have a place, in order of their ids' ranges, the least recently seen first."""
+        """All contacts that have a place, in order of their ids' ranges, the first that came first."""
         return [contact for bucket in self.buckets for contact in bucket.nodes.values()]
 
     def saw(self, contact: Contact, now: float) -> Contact | None:
-        """A peer has answered: a known one moves to its bucket's tail, a new one gets a place or waits for one.
+        """A peer has answered: a known one is as good as new, a new one gets a place or waits for one.
 
         Returns the contact to probe when the bucket is full: if it has died, the newcomer takes its place.
         """
@@ -75,11 +75,9 @@ class Table(RoutingTable):
 
     def heard(self, known: Contact, addresses: tuple[str, ...], now: float) -> None:
         """A contact of this table has answered."""
-        bucket = self.bucket_for(known.long_id)
-        if known.moved(addresses) or known.failures:
-            bucket.changed()
+        if addresses is not known.addresses:
+            known.moved(addresses)
         known.last_seen, known.failures = now, 0
-        bucket.add_node(known)
 
     def add_contact(self, node: Contact) -> Contact | None:
         """Give a new contact a place, splitting buckets where that is allowed. As `saw`, which is to be used."""
@@ -105,7 +103,6 @@ class Table(RoutingTable):
         if contact is None:
             return None
         contact.failures += 1
-        self.bucket_for(contact.long_id).changed()
         if not evict or contact.failures < self.config.evict_failures:
             return None
         self.remove_contact(contact)
@@ -116,7 +113,6 @@ class Table(RoutingTable):
         contact = self.get(peer)
         if contact is not None and not contact.failures:
             contact.failures = 1
-            self.bucket_for(contact.long_id).changed()
         return contact
 
     def remove_contact(self, node: Contact) -> None:
@@ -137,13 +133,11 @@ class Table(RoutingTable):
         goal = number(target)
         found: list[Contact] = []
         wanted = count + len(exclude)
-        # XOR maps the disjoint ranges of buckets to disjoint ranges of distances, so whole buckets can be ordered.
-        order = {lower ^ goal: bucket for lower, bucket in zip(self._lowers, self.buckets, strict=True)}
-        for key in sorted(order):
+        for bucket in self._outward(goal):
             # Sorting the distances themselves takes a third of the time of a sort by a function.
             chosen = {
                 contact.long_id ^ goal: contact
-                for contact in order[key].nodes.values()
+                for contact in bucket.nodes.values()
                 if not (healthy and contact.failures)
             }
             found += [chosen[distance] for distance in sorted(chosen)]
@@ -155,14 +149,25 @@ class Table(RoutingTable):
         """The k healthy contacts nearest to `target`, as another peer is told of them; never itself."""
         goal = number(target)
         found: list[WireContact] = []
-        order = {lower ^ goal: bucket for lower, bucket in zip(self._lowers, self.buckets, strict=True)}
-        for key in sorted(order):
-            near = {long_id ^ goal: contact for long_id, contact in order[key].answers().items()}
-            near.pop(place(asker)[1] ^ goal, None)
-            found += [near[distance] for distance in sorted(near)]
+        for bucket in self._outward(goal):
+            near = {
+                contact.long_id ^ goal: contact
+                for contact in bucket.nodes.values()
+                if not contact.failures and contact.peer != asker
+            }
+            found += [near[distance].wire_form or near[distance].wire() for distance in sorted(near)]
             if len(found) >= self.ksize:
                 break
         return tuple(found[: self.ksize])
+
+    def _outward(self, goal: int) -> Iterator[Bucket]:
+        """The buckets in the order of their distance: XOR maps their disjoint ranges to disjoint ranges of
+        distances, so all contacts of one are nearer than those of the next."""
+        nearest = self.bucket_for(goal)
+        yield nearest  # Most often it is enough.
+        rest = {bucket.lower ^ goal: bucket for bucket in self.buckets if bucket is not nearest}
+        for key in sorted(rest):
+            yield rest[key]
 
     def find_neighbors(self, node: Contact, k: int | None = None, exclude: Contact | None = None) -> list[Contact]:
         """As the package's method, but exact: the contacts nearest to a node, without it and `exclude`."""
@@ -222,10 +227,4 @@ class Table(RoutingTable):
             for key, contact in (*bucket.nodes.items(), *bucket.replacement_nodes.items()):
                 assert key == contact.id and bucket.has_in_range(contact), "contacts are where they belong"
                 assert contact.peer != self.node.peer and contact.dialable, "contacts are others, dialable"
-            seen = [contact.last_seen for contact in bucket.nodes.values()]
-            assert seen == sorted(seen), "the least recently seen come first"
-            healthy = {
-                contact.long_id: contact.wire() for contact in bucket.nodes.values() if not contact.failures
-            }
-            assert bucket.answers() == healthy, "others are told of those who answer"
         assert expected == 1 << ID_BITS, "buckets cover all ids"
