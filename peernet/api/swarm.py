@@ -134,6 +134,7 @@ class LocalSwarm:
     def _spawn(self, name: str, home: Path, *, slots: int) -> _Member:
         errors = self._folder / f"{name}.err"
         options = {"home": str(home), "host": "127.0.0.1", "slots": slots, "return_by_itself": False}
+        options["own_code"] = True
         with errors.open("wb") as stderr:
             process = subprocess.Popen(
                 [sys.executable, "-m", "peernet.runtime.main", json.dumps(options)],

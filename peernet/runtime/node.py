@@ -113,6 +113,13 @@ class Node:
         """The peer id in libp2p's text form."""
         return format_peer_id(self.key.peer_id)
 
+    def warn_of_sandbox(self) -> None:
+        """Say so if this peer should run slices and can't, or runs them without protection."""
+        if self.options.slots and self.findings.tier in (None, "C"):
+            told = "; ".join(self.findings.notes)
+            start = "slices run unprotected" if self.findings.tier else "this peer runs no slices"
+            self._note(Note("warning", f"{start}: {told}"))
+
     async def ask(self, make: Callable[[int], Event], unwanted: Callable[[object], None] | None = None) -> object:
         """Give the core a command and return its answer. unwanted: see `Driver.ask`.
 
@@ -206,7 +213,7 @@ async def open_node(
     Raises:
         HomeInUseError: another peer runs in the home. KeyFileError: the key is unusable. PortInUseError: the port
             is taken. AddressError, UnreachableError, WrongPeerError: `options.join` did not work.
-        StorageError: the disk refused.
+        StorageError: the disk refused. UsageError: `options.sandbox_tier` does not work here.
     """
     surroundings = surroundings or Surroundings()
     home = Home.open(options.home)
@@ -214,12 +221,16 @@ async def open_node(
         key = KeyPair.from_seed(load_or_create_key(home.key_file, surroundings.secret))
         async with AsyncExitStack() as stack:
             journal = stack.enter_context(surroundings.journal(home.journal_file, options.config))
-            findings = await surroundings.blocking(surroundings.findings, home.scratch_folder, options.config.box)
-            executor = executor or make_executor(findings.tier, home.scratch_folder, options.config.box)
+            if executor is None:
+                findings = await surroundings.blocking(surroundings.findings, options, home.scratch_folder)
+                executor = make_executor(findings.tier, home.scratch_folder, options.config.box)
+            else:
+                findings = Findings(executor.tier, ())
             stack.push_async_callback(executor.aclose)
             node = Node(options, home, key, journal, executor, findings, surroundings)
             if on_note is not None:
                 node.on_note = on_note
+            node.warn_of_sandbox()
             async with trio.open_nursery() as nursery:
                 services = trio.CancelScope()
                 await nursery.start(_run_in, services, node)

@@ -16,6 +16,8 @@ class PeerOptions:
     home: the folder of all its state. host, port: where it listens; port 0 lets the system choose.
     join: multiaddrs of peers to join through. slots: slices run at once; 0 only submits.
     max_slices: slices taken in all, None for no limit. serves: whose code runs here.
+    sandbox_tier: "A", "B" or "C" instead of the best that works. own_code: nobody else's code comes to this peer,
+    as in a local swarm, so that tier C does where nothing better works.
     return_by_itself: whether contacts of an earlier run are tried at the start.
     """
 
@@ -26,5 +28,7 @@ class PeerOptions:
     slots: int = 1
     max_slices: int | None = None
     serves: Literal["anyone", "mine"] = "anyone"
+    sandbox_tier: str | None = None
+    own_code: bool = False
     return_by_itself: bool = True
     config: Config = field(default_factory=Config)

@@ -10,13 +10,14 @@ from typing import Protocol, TypeVar
 
 import trio
 
-from peernet.config import BoxConfig, Config
+from peernet.config import Config
 from peernet.core.events import MachineMeasured
 from peernet.core.node import NodeCore
 from peernet.net import TcpTransport, Transport
 from peernet.runtime.clock import Clock, system_clock
 from peernet.runtime.machine import measure, measure_speed
-from peernet.sandbox import Findings, probe
+from peernet.runtime.options import PeerOptions
+from peernet.sandbox import Findings, choose
 from peernet.storage.blobs import BlobStore
 from peernet.storage.journal import Journal
 
@@ -46,6 +47,13 @@ def open_blobs(folder: Path, config: Config) -> BlobStore:
     return BlobStore(folder, config.storage.blob_quota, config.storage)
 
 
+def find_tier(options: PeerOptions, scratch: Path) -> Findings:
+    """Find how this machine runs boxes. Raises UsageError for a tier that was asked for and does not work."""
+    if not options.slots:
+        return Findings(None, ("this peer only submits: it has no slots",))
+    return choose(scratch, options.config.box, options.sandbox_tier, own_code=options.own_code)
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """The machine as a peer sees it. The defaults are the real one, and nobody but a simulator needs another.
@@ -60,7 +68,7 @@ class Surroundings:
     transport: Transport = field(default_factory=TcpTransport)
     clock: Clock = system_clock
     secret: Callable[[int], bytes] = secrets.token_bytes
-    findings: Callable[[Path, BoxConfig], Findings] = probe
+    findings: Callable[[PeerOptions, Path], Findings] = find_tier
     measure_speed: Callable[[], float] = measure_speed
     measure: Callable[[str | None, float], MachineMeasured] = measure
     blocking: Blocking = in_thread

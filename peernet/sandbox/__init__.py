@@ -6,7 +6,7 @@ from peernet.box.limits import Limits, default_limits
 from peernet.box.messages import Status
 from peernet.sandbox.boxes import BoxExecutor, make_executor
 from peernet.sandbox.executor import Box, Cuts, Executor, HostBox, Outcome
-from peernet.sandbox.probe import Findings, probe
+from peernet.sandbox.probe import Findings, choose, probe
 
 __all__ = [
     "Box",
@@ -18,6 +18,7 @@ __all__ = [
     "Limits",
     "Outcome",
     "Status",
+    "choose",
     "default_limits",
     "make_executor",
     "probe",

@@ -234,7 +234,7 @@ class Stage(Commons[Seat, Diary]):
             transport=SimTransport(self.network, seat.site),
             clock=partial(self.clock, seat),
             secret=Secrets(derive(self.plan.seed, f"secret/{seat.life}", seat.index)),
-            findings=lambda scratch, config: Findings("A", (), ("A",)),
+            findings=lambda options, scratch: Findings("A", (), ("A",)),
             measure_speed=lambda: seat.spec.speed,
             measure=measure,
             blocking=_at_once,
