@@ -91,7 +91,8 @@ class Connection:
         self.ending: Ending | None = None
         self.ended = trio.Event()
         self.incoming = 0
-        self.needed = self.needed_there = False
+        self.needed_there = False
+        self._needed = False
         self._config = config
         self._owner = owner
         self._counters = counters
@@ -100,7 +101,9 @@ class Connection:
         self._calls: Calls[Body] = Calls(config.calls, ids)
         self._gets: Calls[BlobChunk] = Calls(config.blob_gets, ids)
         self._outbox = Outbox(config, blobs)
-        self._vigil = Vigil(config, greeted.rtt, self._send_ping, self._next_deadline, self._expire)
+        self._vigil = Vigil(
+            config, greeted.rtt, self._is_watched, self._send_ping, self._next_deadline, self._expire
+        )
         self._close_reason = ""
         self._scope = trio.CancelScope()
         self._take: dict[type[Frame], Callable[[Any], None]] = {
@@ -120,6 +123,17 @@ class Connection:
     def idle(self) -> bool:
         """Whether nothing is under way, in either direction."""
         return not (self._calls or self._gets or self.incoming) and self._outbox.idle
+
+    @property
+    def needed(self) -> bool:
+        """Whether this side wants it kept."""
+        return self._needed
+
+    @needed.setter
+    def needed(self, needed: bool) -> None:
+        self._needed = needed
+        if needed:
+            self._vigil.look_closely()
 
     @property
     def closing(self) -> bool:
@@ -210,6 +224,7 @@ class Connection:
             raise
         self._counters[_SENT[type(body)]] += 1
         self._vigil.wake_by(now + timeout)
+        self._vigil.look_closely()
         return call
 
     def notify(self, body: Body) -> bool:
@@ -255,6 +270,7 @@ class Connection:
         deadline = now + self._config.blob_seconds
         self._outbox.push(BlobGet(self._gets.add(deadline, then), digest, offset, length))
         self._vigil.wake_by(deadline)
+        self._vigil.look_closely()
 
     def _check_room(self, now: float) -> None:
         if self.closing:
@@ -378,6 +394,9 @@ class Connection:
         self._end(Ending(printable(goodbye.reason, self._config.text), clean=True, spare=goodbye.spare))
 
     # What the vigil asks for.
+
+    def _is_watched(self) -> bool:
+        return self._needed or self.needed_there or bool(self._calls or self._gets or self.incoming)
 
     def _send_ping(self, nonce: int) -> None:
         self._outbox.push(Ping(nonce, self.needed))

@@ -20,14 +20,16 @@ _MAX_PINGS = 16  # Unanswered ones that are remembered: four times what fits int
 class Vigil:
     """Watches over one connection. Any byte from the peer counts as a sign of life.
 
-    send_ping: sends a ping with this nonce. next_deadline: when the next call is overdue. expire: ends the
-    calls that are overdue at a time. rtt: the last measured round trip, in seconds.
+    needed: whether somebody would miss the connection, so that it is to be watched closely. send_ping: sends a
+    ping with this nonce. next_deadline: when the next call is overdue. expire: ends the calls that are overdue at
+    a time. rtt: the last measured round trip, in seconds.
     """
 
     def __init__(
         self,
         config: NetConfig,
         rtt: float,
+        needed: Callable[[], bool],
         send_ping: Callable[[int], None],
         next_deadline: Callable[[], float],
         expire: Callable[[float], None],
@@ -35,6 +37,7 @@ class Vigil:
         self.rtt = rtt
         self.heard = trio.current_time()
         self._config = config
+        self._needed = needed
         self._send_ping = send_ping
         self._next_deadline = next_deadline
         self._expire = expire
@@ -47,11 +50,11 @@ class Vigil:
     async def run(self) -> Literal["silent", "closed"]:
         """Watch until the peer has been silent for too long, or the time to close has passed."""
         config = self._config
-        pinged = self.heard
+        asked = pinged = -math.inf  # The first and the last ping since anything was heard.
         while True:
-            next_ping = max(pinged, self.heard) + config.ping_seconds
             next_call = self._next_deadline()
-            self._wakes_at = min(next_ping, self.heard + config.dead_seconds, next_call, self._close_by)
+            soonest = min(self._next_ping(asked, pinged), self._silent_at(asked), next_call, self._close_by)
+            self._wakes_at = max(soonest, trio.current_time())
             with trio.move_on_at(self._wakes_at):
                 await self._sleeper.sleep()
             now = trio.current_time()
@@ -59,19 +62,35 @@ class Vigil:
                 self.heard = now  # It was this process that stood still: what the peer sent is still to be read.
             if now >= self._close_by:
                 return "closed"
-            if now >= self.heard + config.dead_seconds:
+            if now >= self._silent_at(asked):
                 return "silent"
             if now >= next_call:
                 self._expire(now)
-            if now >= max(pinged, self.heard) + config.ping_seconds:
+            if now >= self._next_ping(asked, pinged):
                 self.ping(now)
-                pinged = now
+                asked, pinged = (now if asked <= self.heard else asked), now
+
+    def _next_ping(self, asked: float, pinged: float) -> float:
+        """When to ping. asked, pinged: see `run`."""
+        config = self._config
+        if asked > self.heard:
+            return pinged + config.ping_seconds
+        return self.heard + (config.ping_seconds if self._needed() else config.spare_ping_seconds)
+
+    def _silent_at(self, asked: float) -> float:
+        """When an unanswered ping has waited for so long that the peer counts as lost."""
+        config = self._config
+        return asked + config.dead_seconds - config.ping_seconds if asked > self.heard else math.inf
 
     def wake_by(self, deadline: float) -> None:
         """A call must be looked at by then."""
         if deadline < self._wakes_at:
             self._wakes_at = deadline
             self._sleeper.wake()
+
+    def look_closely(self) -> None:
+        """The connection is needed from now on: a peer that was not heard for a while is pinged at once."""
+        self.wake_by(max(self.heard + self._config.ping_seconds, trio.current_time()))
 
     def close_by(self, deadline: float) -> None:
         """Let `run` return "closed" by then."""

@@ -107,11 +107,7 @@ class Links:
         links = machine.links
         if len(links) <= keep:
             return
-        spare = [
-            link
-            for peer, link in links.items()
-            if peer not in machine.holds and machine.id not in link.other(machine).holds
-        ]
+        spare = [link for link in links.values() if not self.needed(link)]
         if len(spare) <= keep:
             return
         spare.sort(key=lambda link: link.used)
@@ -138,9 +134,21 @@ class Links:
     def cut_off(self, machine: Machine, *, silent: bool) -> None:
         """The process of a peer has ended. Others hear of it at once, or by their keep-alive if it is silent."""
         for link in list(machine.links.values()):
-            wait = self._config.dead_seconds if silent else link.delay
+            wait = self.patience(link) if silent else link.delay
             self._engine.after(wait, self.lose, link, link.other(machine), "the connection broke", False)
         machine.links = {}
+
+    def needed(self, link: Link) -> bool:
+        """Whether either side holds a connection."""
+        return link.b.id in link.a.holds or link.a.id in link.b.holds
+
+    def patience(self, link: Link) -> float:
+        """Return the seconds of silence after which a side gives the other one up: what nobody needs is pinged
+        seldom."""
+        config = self._config
+        if self.needed(link):
+            return config.dead_seconds
+        return config.spare_ping_seconds + config.dead_seconds - config.ping_seconds
 
     def silence(self, machine: Machine, links: list[Link], still: Callable[[], bool]) -> None:
         """A peer has said nothing for so long that others give it up, if it still says nothing."""

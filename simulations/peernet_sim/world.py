@@ -18,6 +18,7 @@ from peernet_sim.carrier import Carrier
 from peernet_sim.crypto import Keys, Secrets, derive, stream
 from peernet_sim.driver import Driver
 from peernet_sim.engine import Engine
+from peernet_sim.links import Link
 from peernet_sim.looking import JOIN_AGAIN, MEMORY, Commons, Watcher
 from peernet_sim.machine import Journal, Machine
 from peernet_sim.model import Plan, RunOptions
@@ -109,13 +110,15 @@ class World(Commons[Machine, Engine]):
             machine.backlog = deque()
         life = machine.life
         self.engine.at(machine.frozen_until, self.driver.resume, machine, life)
-        dead = self.now + self.config.net.dead_seconds
-        links = list(machine.links.values())
+        ends: dict[float, list[Link]] = {}
+        for link in machine.links.values():
+            ends.setdefault(self.network.links.patience(link), []).append(link)
 
         def still() -> bool:
             return machine.life == life and machine.frozen_until > self.now
 
-        self.engine.at(dead, self.network.links.silence, machine, links, still)
+        for patience, links in ends.items():
+            self.engine.after(patience, self.network.links.silence, machine, links, still)
 
     def addresses(self, index: int) -> tuple[str, ...]:
         """Where a peer says it can be dialled."""

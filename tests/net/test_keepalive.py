@@ -16,12 +16,50 @@ from peernet.wire.link import Goodbye, Hello, Ping, Pong
 async def test_a_frozen_peer_is_noticed_within_ten_seconds(world, autojump_clock):
     node = await world.node()
     await world.raw(node)
-    await trio.sleep(7.9)
+    await trio.sleep(0.1)
+    node.pool.hold(node.pool.peers[0], "neighbour", True)
+    await trio.sleep(7.8)
     assert not node.told(PeerLost)
     await trio.sleep(2)
     (lost,) = node.told(PeerLost)
     assert not lost.clean
     assert "silent for 8 s" in lost.reason
+
+
+async def test_one_that_nobody_needs_is_noticed_later_and_pinged_seldom(world, autojump_clock):
+    node = await world.node()
+    raw = await world.raw(node)
+    with trio.move_on_after(9.9) as quiet:
+        await raw.receive()
+    assert quiet.cancelled_caught
+    await trio.sleep(6.0)
+    assert not node.told(PeerLost)
+    await trio.sleep(0.3)
+    assert len(node.told(PeerLost)) == 1
+
+
+async def test_a_quiet_peer_is_pinged_at_once_when_it_is_needed(world, autojump_clock):
+    node = await world.node()
+    raw = await world.raw(node)
+    await trio.sleep(9)
+    node.pool.hold(node.pool.peers[0], "owner", True)
+    await trio.sleep(0.1)
+    (ping,) = await raw.receive()
+    assert isinstance(ping, Ping) and ping.needed
+    await trio.sleep(5.5)
+    assert not node.told(PeerLost)
+    await trio.sleep(1)
+    assert len(node.told(PeerLost)) == 1
+
+
+async def test_a_call_to_a_quiet_frozen_peer_finds_that_out(world, autojump_clock):
+    node = await world.node()
+    await world.raw(node)
+    await trio.sleep(9)
+    began = trio.current_time()
+    with pytest.raises(ConnectionLostError, match="silent"):
+        await node.pool.call(node.pool.peers[0], (), Probe(), 60)
+    assert 5.9 < trio.current_time() - began < 6.3
 
 
 async def test_a_frozen_peer_is_noticed_while_being_sent_to(world, autojump_clock):

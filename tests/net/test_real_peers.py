@@ -71,7 +71,8 @@ async def test_a_stopped_process_is_noticed(world):
     try:
         assert process.stdout is not None
         port = int(await process.stdout.receive_some())
-        await alice.pool.dial(Multiaddr("127.0.0.1", port))
+        peer = await alice.pool.dial(Multiaddr("127.0.0.1", port))
+        alice.pool.hold(peer, "worker", True)
         process.send_signal(signal.SIGSTOP)
         start = trio.current_time()
         with trio.fail_after(5):
