@@ -32,6 +32,9 @@ _SOURCE_BYTES = MAX_BUNDLE_BYTES + 2 * MAX_BUNDLE_FILES * _PAGE
 _SHARED_MEMORY_BYTES = 1 << 20
 """/dev/shm, for the locks of `multiprocessing` where there is no Landlock; with it no slice may write there."""
 
+_REAPER = 1
+"""The zygote's parent where bubblewrap keeps process 1 for itself."""
+
 _INSIDE_USER = 1000
 """Who the box's user is in a user namespace: nobody in particular."""
 
@@ -81,7 +84,7 @@ class BubblewrapLauncher:
         environment = "" if wanted.environment is None else _ENVIRONMENT
         plan = Plan(
             channel=wanted.channel,
-            parent=0,
+            parent=0 if uid is None else _REAPER,
             folder=_FOLDER,
             scratch=scratch,
             writable=True,
@@ -122,17 +125,22 @@ def _read(path: str) -> str:
 
 
 def _namespaces(uid: int | None) -> tuple[str, ...]:
-    """Root needs no user namespace, and without one less of the kernel is open: the box becomes the user `uid`,
-    once all is mounted, and keeps no capability."""
+    """Root needs no user namespace, and without one less of the kernel is open: the box becomes the user `uid` once
+    all is mounted, and keeps no capability.
+
+    Process 1 is the zygote where there is a user namespace: bubblewrap's own would be of the box's user, and not
+    confined. Else it is bubblewrap's, which stays root without capabilities: it dies with the peer and takes the
+    namespace along, while the signal of a dying parent does not reach a child of another user.
+    """
     words = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-    words += ["--die-with-parent", "--new-session", "--as-pid-1"]
+    words += ["--die-with-parent", "--new-session", "--hostname", "box"]
     if uid is None:
         user = str(_INSIDE_USER)
-        return (*words, "--unshare-user", "--uid", user, "--gid", user, "--hostname", "box")
+        return (*words, "--as-pid-1", "--unshare-user", "--uid", user, "--gid", user)
     words += ["--cap-drop", "ALL"]
     for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
         words += ["--cap-add", capability]
-    return (*words, "--hostname", "box")
+    return tuple(words)
 
 
 def _folders_above(paths: Sequence[str]) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import textwrap
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from peernet.config import BoxConfig
 from peernet.project import Bundle, Cutter
 from peernet.results import decode
 from peernet.sandbox import Box, BoxExecutor, HostBox, Limits, Outcome
+from peernet.sandbox.probe import try_tier
 
 LIMITS = Limits(seconds=30.0)
 
@@ -60,10 +63,26 @@ def values() -> Callable[[Outcome], Any]:
     return values_of
 
 
+@cache
+def fault_of(tier: str) -> str:
+    """Why a tier does not work on this machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        return try_tier(tier, Path(folder), BoxConfig())
+
+
+@pytest.fixture(params=["A", "B", "C"])
+def tier(request: pytest.FixtureRequest) -> str:
+    """Each tier that this machine has."""
+    name: str = request.param
+    if fault_of(name):
+        pytest.skip(f"tier {name}: {fault_of(name)}")
+    return name
+
+
 @pytest.fixture
-async def executor(tmp_path: Path) -> AsyncIterator[BoxExecutor]:
+async def executor(tier: str, tmp_path: Path) -> AsyncIterator[BoxExecutor]:
     """An executor that is closed afterwards, and must leave nothing behind."""
-    executor = BoxExecutor("C", tmp_path / "boxes", BoxConfig())
+    executor = BoxExecutor(tier, tmp_path / "boxes", BoxConfig())
     yield executor
     await executor.aclose()
     assert list((tmp_path / "boxes").iterdir()) == []
@@ -94,7 +113,16 @@ def run(open_box: Callable[..., Awaitable[Box]]) -> Callable[..., Awaitable[Outc
 
 
 @pytest.fixture
-async def open_host(executor: BoxExecutor) -> AsyncIterator[Callable[..., Awaitable[HostBox]]]:
+async def hosts(tmp_path: Path) -> AsyncIterator[BoxExecutor]:
+    """An executor for job hosts, which are the same in all tiers."""
+    executor = BoxExecutor(None, tmp_path / "boxes", BoxConfig())
+    yield executor
+    await executor.aclose()
+    assert list((tmp_path / "boxes").iterdir()) == []
+
+
+@pytest.fixture
+async def open_host(hosts: BoxExecutor) -> AsyncIterator[Callable[..., Awaitable[HostBox]]]:
     """Open the job host of a project given by its source."""
     async with AsyncExitStack() as stack:
 
@@ -102,7 +130,7 @@ async def open_host(executor: BoxExecutor) -> AsyncIterator[Callable[..., Awaita
             source: str, overrides: dict[str, object] | None = None, lines: list[str] | None = None, **more: Any
         ) -> HostBox:
             on_output = nothing_of if lines is None else lines.append
-            host = await executor.open_host(bundle_of(source, **more), overrides or {}, on_output)
+            host = await hosts.open_host(bundle_of(source, **more), overrides or {}, on_output)
             stack.push_async_callback(host.aclose)
             return host
 

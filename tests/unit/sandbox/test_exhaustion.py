@@ -24,21 +24,21 @@ def refuse(*_: object) -> Any:
 
 @pytest.mark.parametrize(("module", "name"), [(socket, "socketpair"), (os, "pipe")])
 async def test_a_box_that_gets_no_channel_is_an_error_of_the_box(
-    executor: BoxExecutor, make_bundle: Any, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
+    hosts: BoxExecutor, make_bundle: Any, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(module, name, refuse)
         with pytest.raises(BoxError, match="Too many open files"):
-            await executor.open_host(make_bundle(SQUARE), {}, lambda line: None)
-    host = await executor.open_host(make_bundle(SQUARE), {}, lambda line: None)
+            await hosts.open_host(make_bundle(SQUARE), {}, lambda line: None)
+    host = await hosts.open_host(make_bundle(SQUARE), {}, lambda line: None)
     await host.aclose()
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the system waits in a thread in any case")
 async def test_a_box_ends_also_when_its_end_can_not_be_waited_for_by_a_descriptor(
-    executor: BoxExecutor, make_bundle: Any, monkeypatch: pytest.MonkeyPatch
+    hosts: BoxExecutor, make_bundle: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    host = await executor.open_host(make_bundle(SQUARE), {}, lambda line: None)
+    host = await hosts.open_host(make_bundle(SQUARE), {}, lambda line: None)
     monkeypatch.setattr(os, "pidfd_open", refuse)
     await host.aclose()
     with pytest.raises(ProcessLookupError):

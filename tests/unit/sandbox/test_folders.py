@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from peernet.box.folders import BoxFolders
-from peernet.config import BoxConfig
 from peernet.errors import BoxError
-from peernet.sandbox import probe
 
 
 def test_each_box_has_a_folder_and_none_is_left(tmp_path: Path) -> None:
@@ -62,12 +60,3 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BoxError, match="can't be used"):
         BoxFolders(tmp_path / "file")
-
-
-def test_the_probe_says_what_is_not_protected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("sys.platform", "linux")
-    found = probe(tmp_path, BoxConfig())
-    assert found.tier == "C" and any("not protected" in note for note in found.notes)
-    monkeypatch.setattr("sys.platform", "win32")
-    found = probe(tmp_path, BoxConfig())
-    assert found.tier is None and "win32" in found.notes[0]

@@ -196,7 +196,7 @@ async def test_a_host_that_writes_to_its_socket_harms_nobody(open_host: OpenHost
 
 
 async def test_a_host_whose_iterator_blocks_is_ended_all_the_same(tmp_path: Any, make_bundle: Any) -> None:
-    executor = BoxExecutor("C", tmp_path / "blocking", BoxConfig(close_seconds=0.1))
+    executor = BoxExecutor(None, tmp_path / "blocking", BoxConfig(close_seconds=0.1))
     source = "import time\ndef numbers():\n    print('waiting')\n    time.sleep(600)\n    yield\n\n" + PLAIN
     waiting = trio.Event()
     host: Any = await executor.open_host(make_bundle(source, over="numbers"), {}, lambda line: waiting.set())
