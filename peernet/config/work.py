@@ -104,6 +104,18 @@ class WorkConfig:
     late_margin: float = 5.0
     """Seconds beyond its own limit after which a lease is late: the way there and back, and a full worker."""
 
+    unheard_least: float = 1.0
+    """Seconds, besides round trips, in which the first slice of an idle worker begins: it checks the input, forks,
+    and tells so with others. One that has to fetch its input takes longer, and loses nothing by being asked."""
+
+    unheard_trips: float = 4.0
+    """Round trips to a worker after which a slice whose turn has come and that is not said to run may never have
+    arrived: the grant, the word of its start, and as much again for a link that is busy."""
+
+    unheard_longest: float = 30.0
+    """A worker that says it has what was asked for, or does not answer, is asked again after twice the time, up to
+    this: half of what it takes until such a slice is late."""
+
     beat: float = 1.0
     """Seconds between two looks at a running job: late leases, patience, offers. Deadlines are seconds."""
 

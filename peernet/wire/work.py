@@ -108,14 +108,16 @@ class Taken(Message, frozen=True, array_like=True, gc=False, tag=46):
 
 
 class Recall(Message, frozen=True, array_like=True, gc=False, tag=47):
-    """Request, owner to worker: give these back if they have not started. Answer: `Recalled`."""
+    """Request, owner to worker: give these back if they have not started. missing: no, say only which of them are
+    not here and have no result here. Answer: `Recalled`."""
 
     job: JobKey
     leases: Annotated[tuple[LeaseKey, ...], Meta(max_length=MAX_LEASES)]
+    missing: bool = False
 
 
 class Recalled(Message, frozen=True, array_like=True, gc=False, tag=48):
-    """Answer to `Recall`: those that were dropped."""
+    """Answer to `Recall`: those that were dropped, or that never came."""
 
     leases: Annotated[tuple[LeaseKey, ...], Meta(max_length=MAX_LEASES)]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from peernet.core.work.owner.leases import LIVE
 from peernet.core.work.owner.slices import Slice
+from peernet.core.work.owner.unheard import Unheard
 from peernet.types import PeerId
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Watch:
         self._timer: Timer | None = None
         self._short_since: float | None = None
         self._returning = 0.0
+        self._unheard = Unheard(job)
 
     def start(self, *, restored: bool) -> None:
         """Look at once, and from then on at every beat. The first look makes the first offer. After a restart
@@ -60,6 +62,7 @@ class Watch:
             return
         self._timer = job.ctx.after(job.ctx.config.work.beat, self._beat)
         self._mark_late()
+        self._unheard.look()
         short = self._shortage()
         job.offering.beat(bool(short))
         self._be_patient(short)

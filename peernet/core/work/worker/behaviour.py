@@ -196,6 +196,9 @@ class Worker:
     def _on_recall(self, peer: PeerId, body: Body) -> Body:
         assert isinstance(body, Recall)
         held = self._bench.held.get((peer, body.job))
+        if body.missing:
+            known = {} if held is None else held.leases
+            return Recalled(tuple([lease for lease in body.leases if lease not in known]))
         if held is None:
             return Recalled(())
         dropped = self._runner.recall(held, body.leases)

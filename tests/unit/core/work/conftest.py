@@ -130,6 +130,8 @@ class Hand:
     over: list[str] = field(default_factory=list)
     recalls: int = 0
     gives_back: bool = True
+    doubted: int = 0
+    deaf: bool = False
 
     def connect(self) -> Hand:
         if self.peer != self.desk.ctx.me:
@@ -198,6 +200,8 @@ class Hand:
 
     def take(self, body: Message) -> Message | None:
         match body:
+            case Grant() if self.deaf:
+                pass
             case Grant():
                 for lease in body.leases:
                     assert lease.input.inline is not None
@@ -207,6 +211,9 @@ class Hand:
             case JobOver():
                 self.over.append(body.reason)
                 self.held.clear()
+            case Recall(missing=True):
+                self.doubted += 1
+                return Recalled(tuple(lease for lease in body.leases if lease not in self.held))
             case Recall():
                 self.recalls += 1
                 back = tuple(lease for lease in body.leases if self.gives_back and self.held.pop(lease, None))
