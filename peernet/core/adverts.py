@@ -15,6 +15,7 @@ from peernet.core.advertcache import AdvertCache, AdvertView, decoded
 from peernet.core.context import Context, Timer
 from peernet.core.effects import Note
 from peernet.core.events import MachineMeasured
+from peernet.core.work.needs import Caps
 from peernet.errors import EnvelopeError, ProtocolError
 from peernet.identity.envelope import Opened, open_envelope, seal
 from peernet.identity.peerid import short_peer_id
@@ -28,11 +29,13 @@ Serves = Literal["anyone", "mine"]
 
 @dataclass(slots=True)
 class Standing:
-    """What the worker says of itself, for the advert. free: slots not spoken for now."""
+    """What the worker says of itself, for the advert. free: slots not spoken for now. caps: what it lends to a
+    stranger's slice now."""
 
     slots: int
     serves: Serves
     free: Callable[[], int]
+    caps: Callable[[], Caps] = Caps
     paused: str = ""
 
 
@@ -64,9 +67,17 @@ class Adverts:
         self._heard = AdvertCache(ctx)
         self._warned = float("-inf")
 
-    def attach(self, slots: int, serves: Serves, free: Callable[[], int], on_measured: Callable[[], None]) -> None:
-        """Let the worker say how many slots it has and whom it serves; it hears when the machine is measured."""
-        self._standing = Standing(slots, serves, free)
+    def attach(
+        self,
+        slots: int,
+        serves: Serves,
+        free: Callable[[], int],
+        on_measured: Callable[[], None],
+        caps: Callable[[], Caps] = Caps,
+    ) -> None:
+        """Let the worker say how many slots it has, whom it serves and what it lends to a slice; it hears when the
+        machine is measured."""
+        self._standing = Standing(slots, serves, free, caps)
         self._on_measured = on_measured
 
     def tell_by(self, tell: Callable[[bytes], None]) -> None:
@@ -98,6 +109,7 @@ class Adverts:
         """What the advert says if it is sealed now."""
         machine = self._measured or MachineMeasured(0, 0, 0.0, 0.0, "", "", "")
         standing = self._standing
+        caps = standing.caps()
         return Advert(
             instance=self._ctx.instance,
             cores=machine.cores,
@@ -111,6 +123,10 @@ class Adverts:
             tier=machine.tier,
             serves=standing.serves,
             paused=standing.paused[:128],
+            packages=machine.packages,
+            slice_memory=caps.memory,
+            slice_seconds=caps.seconds,
+            slice_scratch=caps.scratch,
         )
 
     def _free(self) -> int:
@@ -192,7 +208,12 @@ class Adverts:
 
     def _unfit(self, told: Advert, current: Advert) -> bool:
         """Whether an owner would judge by the one what the other does not bear out."""
-        if (told.cores, told.python, told.tier) != (current.cores, current.python, current.tier):
+        if (told.cores, told.python, told.tier, told.packages) != (
+            current.cores,
+            current.python,
+            current.tier,
+            current.packages,
+        ):
             return True
         return abs(told.memory - current.memory) >= self._bounds.advert_change * told.memory
 
@@ -241,6 +262,11 @@ class Adverts:
     def known(self) -> list[AdvertView]:
         """Return all valid adverts of others, in the order in which their peers were first heard of."""
         return self._heard.views()
+
+    def everyone(self) -> list[AdvertView]:
+        """Return all valid adverts, this peer's own as it is now included once the machine has been measured."""
+        own = [] if self._measured is None else [AdvertView(self._ctx.me, self.current(), 0.0)]
+        return own + self.known()
 
     def capacity(self) -> int:
         """Return the free slots of all peers known, this one included. One that boasts counts as a large machine,

@@ -7,7 +7,8 @@ What comes with each message is a msgspec struct: it is created ten times faster
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
@@ -137,7 +138,8 @@ class HostOpened:
 
     length: number of calls if known. slice_size: None for "choose by measurement". replicas, quorum: None for the
     default policy. timeout: seconds for a slice, or None. confidence: how probable each result has to be right, in
-    place of replicas and quorum.
+    place of replicas and quorum. memory, scratch: bytes for a slice, or None. python: versions that it runs on,
+    empty for any. packages: requirements. reuse: slices may share a process. pickles: results are pickles.
     """
 
     name: str
@@ -149,6 +151,12 @@ class HostOpened:
     whole_slice: bool
     reduces: bool
     confidence: float | None = None
+    memory: int | None = None
+    scratch: int | None = None
+    python: str = ""
+    packages: tuple[str, ...] = ()
+    reuse: bool = False
+    pickles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +183,8 @@ class Listening(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class MachineMeasured:
-    """This machine now, for the advert. load: 1-minute load over cores; memory: bytes free to lend."""
+    """This machine now, for the advert. load: 1-minute load over cores; memory: bytes free to lend. packages: what
+    the advert tells of those installed, as "name==version". installed: all of them, versions by canonical name."""
 
     cores: int
     memory: int
@@ -184,6 +193,8 @@ class MachineMeasured:
     python: str
     platform: str
     tier: str
+    packages: tuple[str, ...] = ()
+    installed: Mapping[str, str] = field(default_factory=dict)
 
 
 class JoinAsked(msgspec.Struct, frozen=True, gc=False):
@@ -198,7 +209,8 @@ class Submission:
     """What a submitter hands over. host_bundle and worker_bundle are blobs already stored here.
 
     overrides: of the decorator's values; None where not given. trusted: peers whose single execution is believed
-    for this job (`--local`). needs_python: minor version needed, or empty.
+    for this job (`--local`). needs_python: minor version needed, or empty. tier: the lowest sandbox tier that may
+    run it, or empty. policy: how results are verified, by name, in place of what the project declares.
     """
 
     host_bundle: Digest
@@ -212,6 +224,10 @@ class Submission:
     timeout: float | None = None
     trusted: tuple[PeerId, ...] = ()
     patience: float = 10.0
+    memory: int | None = None
+    scratch: int | None = None
+    tier: str = ""
+    policy: str = ""
 
 
 class SubmitAsked(msgspec.Struct, frozen=True, gc=False):

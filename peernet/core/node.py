@@ -117,7 +117,7 @@ class NodeCore:
         self.adverts = Adverts(ctx, publish=self._publish_advert)
         self.worker = Worker(ctx, self.adverts, slots=slots, max_slices=max_slices, serves=serves)
         self.gossip = Gossip(ctx, self.kad, self.adverts, self.worker)
-        self.owner = Owner(ctx, spread=self.gossip.spread)
+        self.owner = Owner(ctx, spread=self.gossip.spread, known=self.adverts.everyone)
         self._clone_tellers: OrderedDict[PeerId, float] = OrderedDict()
         self._behaviours = (self.kad, self.gossip, self.worker, self.owner)
         self._handlers: dict[type[Message], Handler] = {KeyCloned: self._on_key_cloned}

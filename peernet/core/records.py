@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, TypeVar
 import msgspec
 
 from peernet.types import Digest, JobId, LeaseId, Payload, PeerId
+from peernet.wire.signed import Needs
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -24,7 +25,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class JobRecord(Record, frozen=True, array_like=True, gc=False):
-    """A job that this peer owns. manifest: its envelope. The numbers of a finished job are final."""
+    """A job that this peer owns. manifest: its envelope. pickles: its results are pickles, which only the
+    user's own peers may make. The numbers of a finished job are final."""
 
     space: ClassVar[str] = "job"
 
@@ -33,7 +35,7 @@ class JobRecord(Record, frozen=True, array_like=True, gc=False):
     host_bundle: Digest
     worker_bundle: Digest
     worker_bundle_size: int
-    needs_python: str
+    needs: Needs
     name: str
     slice_size: int | None
     replicas: int | None
@@ -53,6 +55,7 @@ class JobRecord(Record, frozen=True, array_like=True, gc=False):
     value: Payload | None = None
     stats: bytes = b""
     confidence: float | None = None
+    pickles: bool = False
 
     def key(self) -> bytes:
         return self.job

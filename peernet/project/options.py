@@ -99,7 +99,7 @@ def make_options(
         whole_slice=_flag("whole_slice", whole_slice),
         has_reduce=has_reduce,
         memory=read_size("memory", memory, MIN_MEMORY, MAX_BYTES_ASKED),
-        scratch=read_size("scratch", scratch, 0, MAX_BYTES_ASKED),
+        scratch=read_size("scratch", scratch, 1, MAX_BYTES_ASKED),
         requirements=_requirements(requirements),
         reuse=_flag("reuse", reuse),
         results=_results(results),

@@ -30,6 +30,9 @@ _OPENING = re.compile(r"# /// ([a-zA-Z0-9-]+)")
 _CLOSING = "# ///"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_MICROS = 100
+"""Releases of one minor version of Python that are thought of. There were 20 at most."""
+
 _OWN_INDEX = "each peer takes packages from its own index: name a package and its version, as in 'numpy>=1.26'"
 
 
@@ -57,7 +60,7 @@ def read_block(source: str) -> Script:
     if not blocks:
         return Script()
     if len(blocks) > 1:
-        raise ProjectError(f"line {blocks[1][0]}: a second `# /// script` block; keep one")
+        raise ProjectError(f"line {blocks[1][0] - 1}: a second `# /// script` block; keep one")
     start, lines = blocks[0]
     if sum(map(len, lines)) > MAX_BLOCK_CHARS:
         raise ProjectError(f"line {start}: the `# /// script` block has more than {MAX_BLOCK_CHARS} characters")
@@ -98,6 +101,21 @@ def lacking(requirements: Iterable[str], installed: Mapping[str, str]) -> tuple[
     return tuple(text for text in requirements if not _is_met(text, installed))
 
 
+def is_version_in(minor: str, versions: str) -> bool:
+    """Return whether some release of a minor version of Python, as "3.11", is in a range, as ">=3.11.4,<4".
+
+    Raises:
+        ProjectError: the range is none.
+    """
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        wanted = SpecifierSet(versions)
+    except InvalidSpecifier:
+        raise ProjectError(f"{versions!r} is no range of versions; write it as in '>=3.11'") from None
+    return any(wanted.contains(f"{minor}.{micro}", prereleases=True) for micro in range(_MICROS))
+
+
 def canonical_name(name: str) -> str:
     """The normal form of a package's name: `Foo_Bar.baz` and `foo-bar-baz` are one package (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
@@ -110,6 +128,16 @@ def installed_packages() -> tuple[str, ...]:
     Where there are more than fit an advert, those that fewest others need are left out: projects name the common
     ones. Reads the disk.
     """
+    return _listed(*_installed())
+
+
+def installed_versions() -> dict[str, str]:
+    """All packages that this peer's boxes can import, as versions by canonical name. Reads the disk."""
+    return _installed()[0]
+
+
+def _installed() -> tuple[dict[str, str], Counter[str]]:
+    """Versions by canonical name, and how many other packages need each."""
     from importlib import metadata
     from site import getsitepackages
 
@@ -121,7 +149,7 @@ def installed_packages() -> tuple[str, ...]:
             continue  # the remains of a broken installation
         found.setdefault(canonical_name(name), distribution.version)
         needed.update({_name_in(text) for text in distribution.requires or ()})
-    return _listed(found, needed)
+    return found, needed
 
 
 def _listed(found: Mapping[str, str], needed: Mapping[str, int]) -> tuple[str, ...]:

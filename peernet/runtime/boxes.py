@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import trio
 
-from peernet.box.limits import default_limits
+from peernet.box.limits import Limits, default_limits
 from peernet.config import Config
 from peernet.core.effects import (
     CloseBox,
@@ -126,7 +126,7 @@ class Boxes:
             return
         with self._opening(effect.job) as scope:
             bundle = await self._payloads.get(Payload(effect.bundle, 0))
-            box = await self._executor.open_box(bundle, self._limits, effect.slots)
+            box = await self._executor.open_box(bundle, self._allowed(effect), effect.slots, reuse=effect.reuse)
             await self._close_if_cancelled(scope, box)
             self._boxes[effect.job] = box
 
@@ -134,9 +134,8 @@ class Boxes:
         box = self._boxes.get(effect.job)
         if box is None:
             raise BoxError("the box of the job is closed")
-        limits = replace(self._limits, seconds=effect.seconds, memory=effect.memory or self._limits.memory)
         data = await self._payloads.get(effect.input)
-        ran = await box.run(data, limits, lambda: self._post(Began(effect.id)))
+        ran = await box.run(data, self._allowed(effect), lambda: self._post(Began(effect.id)))
         value = None if ran.value is None else await self._payloads.keep(ran.value)
         return SliceOutcome(
             status=ran.status.value,
@@ -148,12 +147,25 @@ class Boxes:
             wall_seconds=ran.wall_seconds,
         )
 
+    def _allowed(self, effect: OpenBox | RunSlice) -> Limits:
+        """The limits of a slice. It has one slot, so it may use a core for as long as it may run; the second more
+        leaves the wall clock to end what computes on one core all the time."""
+        limits = self._limits
+        seconds = effect.seconds or limits.seconds
+        return replace(
+            limits,
+            seconds=seconds,
+            cpu_seconds=seconds + 1,
+            memory=effect.memory or limits.memory,
+            scratch=effect.scratch or limits.scratch,
+        )
+
     async def _open_host(self, effect: OpenHost) -> HostOpened:
         with self._opening(effect.job) as scope:
             bundle = await self._payloads.get(Payload(effect.bundle, 0))
             overrides: dict[str, object] = {
                 name: getattr(effect, name)
-                for name in ("slice_size", "replicas", "quorum", "timeout")
+                for name in ("slice_size", "replicas", "quorum", "timeout", "memory", "scratch")
                 if getattr(effect, name) is not None
             }
             host = await self._executor.open_host(bundle, overrides, lambda text: self._printed(effect.job, text))
@@ -169,6 +181,12 @@ class Boxes:
             timeout=opened.timeout,
             whole_slice=opened.whole_slice,
             reduces=opened.reduces,
+            memory=opened.memory,
+            scratch=opened.scratch,
+            python=opened.python,
+            packages=tuple(opened.packages.split("\n")) if opened.packages else (),
+            reuse=opened.reuse,
+            pickles=opened.pickles,
         )
 
     async def _cut(self, effect: Cut) -> CutsMade:

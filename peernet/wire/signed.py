@@ -6,6 +6,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from peernet.config.environments import (
+    MAX_LISTED_PACKAGES,
+    MAX_PACKAGE_CHARS,
+    MAX_REQUIREMENT_CHARS,
+    MAX_REQUIREMENTS,
+)
 from peernet.wire.base import (
     Addresses,
     Count,
@@ -29,12 +35,17 @@ RESULTS = "peernet/results/1"
 RECEIPTS = "peernet/receipts/1"
 TOMBSTONE = "peernet/tombstone/1"
 
+PackageText = Annotated[str, Meta(max_length=MAX_PACKAGE_CHARS)]
+RequirementText = Annotated[str, Meta(max_length=MAX_REQUIREMENT_CHARS)]
+
 
 class Advert(Message, frozen=True, array_like=True, gc=False):
     """What a peer can do now. cores: logical; memory: bytes it lends; slots: slices it runs at once, free of
     them `free`; load: 1-minute load average over cores; speed: relative to a reference core (1.0); python:
     "3.11"; platform: "linux-x86_64"; tier: sandbox tier, empty when it does not execute; serves: whose code it
-    runs; paused: why it takes no work now, else empty."""
+    runs; paused: why it takes no work now, else empty; packages: "name==version" of what its boxes can import,
+    sorted, perhaps not all; slice_memory, slice_seconds, slice_scratch: the most that it lends to a stranger's
+    slice, in bytes and seconds, 0 where it does not say."""
 
     instance: InstanceKey
     cores: SmallCount
@@ -48,22 +59,30 @@ class Advert(Message, frozen=True, array_like=True, gc=False):
     tier: ShortText
     serves: Literal["anyone", "mine"]
     paused: ShortText
+    packages: Annotated[tuple[PackageText, ...], Meta(max_length=MAX_LISTED_PACKAGES)] = ()
+    slice_memory: Count = 0
+    slice_seconds: Seconds = 0.0
+    slice_scratch: Count = 0
 
 
 class Needs(Message, frozen=True, array_like=True, gc=False):
-    """What a worker must have. python: minor version, or empty for any; memory: bytes a slice may use, 0 for
-    the worker's default; tier: the lowest sandbox tier, or empty."""
+    """What a worker must have. python: a minor version as "3.11", a range as ">=3.11", or empty for any; tier: the
+    lowest sandbox tier, or empty; packages: requirements (PEP 508); memory, scratch: bytes, and seconds: of
+    wall-clock time, that a slice may use, 0 for the worker's default."""
 
-    python: ShortText
+    python: RequirementText
     memory: Count
     tier: ShortText
+    packages: Annotated[tuple[RequirementText, ...], Meta(max_length=MAX_REQUIREMENTS)] = ()
+    seconds: Seconds = 0.0
+    scratch: Count = 0
 
 
 class Manifest(Message, frozen=True, array_like=True, gc=False):
     """A job, as its owner signs it; the job's id is the SHA-256 of the envelope.
 
-    slices: number if known, else None. timeout: seconds a slice may run. replicas, quorum: 0 for the default
-    policy (one trusted execution, else 2 of 2).
+    replicas, quorum: 0 for the default policy (one trusted execution, else 2 of 2). reuse: slices that run on one
+    worker may share a process.
     """
 
     nonce: Annotated[bytes, Meta(min_length=16, max_length=16)]
@@ -71,9 +90,9 @@ class Manifest(Message, frozen=True, array_like=True, gc=False):
     bundle: Hash
     bundle_size: Count
     needs: Needs
-    timeout: Seconds
     replicas: SmallCount
     quorum: SmallCount
+    reuse: bool = False
 
 
 class Offer(Message, frozen=True, array_like=True, gc=False):

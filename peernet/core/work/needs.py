@@ -1,13 +1,32 @@
-"""Whether a machine has what a job needs: asked by workers of offers, and by owners of those who pull."""
+"""Whether a machine has what a job needs: asked by workers of offers, and by owners of those who pull.
+
+A worker knows exactly what it has installed. What its advert tells of that may be cut short, and only a worker can
+read a requirement's marker as its own interpreter does; so an owner believes a worker that pulls, and uses adverts
+only to tell its user why a peer keeps silent.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-from peernet.wire.signed import Needs
+from peernet.config.environments import MAX_LISTED_CHARS, MAX_LISTED_PACKAGES, MAX_PACKAGE_CHARS
+from peernet.project.requirements import is_version_in, lacking
+from peernet.project.sizes import format_size
+from peernet.wire.signed import Advert, Needs
 
 TIERS = ("A", "B", "C")
 """Sandbox tiers, the strongest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The most that a machine lends to one slice: bytes and seconds, 0 for no cap."""
+
+    memory: int = 0
+    seconds: float = 0.0
+    scratch: int = 0
 
 
 class Machine(Protocol):
@@ -23,20 +42,62 @@ class Machine(Protocol):
     def tier(self) -> str: ...
 
 
-def lacks(needs: Needs, machine: Machine) -> str:
-    """Return what a machine lacks for a job, as in "Python 3.11", or nothing."""
+def lacks(needs: Needs, machine: Machine, caps: Caps) -> str:
+    """Return what a machine lacks for a job, packages apart, as in "Python 3.11", or nothing."""
     if not machine.tier:
         return "a box to run code in"
-    if needs.python and needs.python != machine.python:
+    if not fits_python(needs.python, machine.python):
         return f"Python {needs.python}"
-    if needs.memory > machine.memory:
-        return f"{needs.memory >> 20} MiB of free memory"
-    if needs.tier and not _meets(machine.tier, needs.tier):
+    if needs.tier and not meets(machine.tier, needs.tier):
         return f"a sandbox of tier {needs.tier}"
+    if needs.memory > machine.memory:
+        return f"{format_size(needs.memory)} of free memory"
+    if caps.memory and needs.memory > caps.memory:
+        return f"{format_size(needs.memory)} of memory for a slice"
+    if caps.seconds and needs.seconds > caps.seconds:
+        return f"{needs.seconds:g} s of time for a slice"
+    if caps.scratch and needs.scratch > caps.scratch:
+        return f"{format_size(needs.scratch)} of scratch for a slice"
     return ""
 
 
-def _meets(own: str, needed: str) -> bool:
+def lacks_packages(needs: Needs, installed: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the requirements that what is installed does not meet. installed: versions by canonical name.
+
+    Raises:
+        ProjectError: a requirement is none: it came from another peer.
+    """
+    return lacking(needs.packages, installed) if needs.packages else ()
+
+
+def told_lack(needs: Needs, advert: Advert) -> str:
+    """Return what a peer lacks for a job as far as its advert tells, or nothing. See `lacks` for the form."""
+    caps = Caps(advert.slice_memory, advert.slice_seconds, advert.slice_scratch)
+    lack = lacks(needs, advert, caps)
+    if lack or not needs.packages or not _all_told(advert.packages):
+        return lack
+    installed = dict(text.split("==", 1) for text in advert.packages if "==" in text)
+    return listed(lacks_packages(needs, installed))
+
+
+def listed(texts: tuple[str, ...]) -> str:
+    """Return "a", "a and b" or "a, b and c"."""
+    return " and ".join(text for text in (", ".join(texts[:-1]), texts[-1]) if text) if texts else ""
+
+
+def fits_python(needed: str, python: str) -> bool:
+    """Return whether a minor version, as "3.11", is the one that is needed, or within the range that is."""
+    return not needed or needed == python or (not needed[0].isdigit() and is_version_in(python, needed))
+
+
+def meets(own: str, needed: str) -> bool:
+    """Return whether a sandbox tier is as strong as the one that is needed."""
     if own in TIERS and needed in TIERS:
         return TIERS.index(own) <= TIERS.index(needed)
     return own == needed
+
+
+def _all_told(packages: tuple[str, ...]) -> bool:
+    """Whether an advert tells of all packages: nothing had to be left out for want of room."""
+    room = MAX_LISTED_CHARS - sum(map(len, packages))
+    return len(packages) < MAX_LISTED_PACKAGES and room >= MAX_PACKAGE_CHARS

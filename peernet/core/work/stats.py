@@ -19,6 +19,13 @@ class PeerWork(msgspec.Struct, frozen=True, array_like=True):
     share: float
 
 
+class Unfit(msgspec.Struct, frozen=True, array_like=True):
+    """Peers that can't take part in a job. why: as in "lacks numpy>=2"."""
+
+    why: str
+    peers: tuple[PeerId, ...]
+
+
 class JobStats(msgspec.Struct, frozen=True, array_like=True):
     """The counts of a job. executions: results returned, late ones and audits included. disagreements: slices
     that results differed on. accepted, calls: slices and calls accepted. audits: executions of decided slices.
@@ -101,7 +108,8 @@ class JobView:
     a lease in time. waiting_reason: why nothing runs, or what is short, else empty. submitted, ended: wall
     seconds, 0.0 if not yet. reason_kind: "usage", "too-few", "stopped", "storage", "box", "disputed", "task", or
     another status of a slice ("timeout", "exited", ...). eta_seconds: from now, or None if it can't be told.
-    value: of a job that reduces, once it is done.
+    value: of a job that reduces, once it is done. unfit: peers known that can't take part and why, while it runs;
+    fit: how many of those known may. pickles: its results are pickles.
     """
 
     id: JobId
@@ -128,3 +136,6 @@ class JobView:
     traceback: str = ""
     peers: tuple[PeerWork, ...] = ()
     value: Payload | None = None
+    unfit: tuple[Unfit, ...] = ()
+    fit: int = 0
+    pickles: bool = False

@@ -133,7 +133,8 @@ class VirtualHost:
         self._folder = task.folder()
         declared = task.opened(self._cutter)
         names = [field.name for field in dataclasses.fields(HostOpened)]
-        self._opened = HostOpened(**({name: getattr(declared, name) for name in names} | overrides))
+        values = {name: getattr(declared, name) for name in names} | {"packages": "\n".join(declared.packages)}
+        self._opened = HostOpened(**(values | overrides))
 
     @property
     def opened(self) -> HostOpened:

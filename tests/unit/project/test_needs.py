@@ -39,7 +39,7 @@ def test_what_is_no_size_is_named_with_the_remedy(given: object) -> None:
 def test_sizes_out_of_range_are_named_with_the_range() -> None:
     with pytest.raises(ProjectError, match=r"memory='1MiB': it must be from 16 MiB to 1 PiB"):
         make_options(memory="1MiB")
-    with pytest.raises(ProjectError, match=r"scratch='2000TiB': it must be from 0 B to 1 PiB"):
+    with pytest.raises(ProjectError, match=r"scratch='2000TiB': it must be from 1 B to 1 PiB"):
         make_options(scratch="2000TiB")
 
 

@@ -18,6 +18,7 @@ from peernet.storage.home import Home
 from peernet.storage.journal import Change, Journal
 from peernet.types import Digest, JobId, Payload, PeerId
 from peernet.wire.control import FinalValue, JobReply, SliceValue
+from peernet.wire.signed import Needs
 
 FIRST, SECOND = JobId(bytes([1]) * 32), JobId(bytes([2]) * 32)
 BOB = PeerId(b"b" * 32)
@@ -27,7 +28,7 @@ def record(job: JobId, submitted: float, **fields: Any) -> JobRecord:
     digest = Digest(bytes(32))
     given = {"state": "done", "ended": submitted + 5, "reduces": False, **fields}
     return JobRecord(
-        job, b"", digest, digest, 0, "", "task", None, None, None, None,
+        job, b"", digest, digest, 0, Needs("", 0, ""), "task", None, None, None, None,
         trusted=(), patience=10.0, length=4, submitted=submitted, **given,
     )  # fmt: skip
 

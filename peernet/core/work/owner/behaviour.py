@@ -10,14 +10,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
+from peernet.core.advertcache import AdvertView
 from peernet.core.context import Context
 from peernet.core.effects import Answer
 from peernet.core.events import Failure, Submission
 from peernet.core.records import JobRecord
-from peernet.core.work.needs import lacks
+from peernet.core.work.needs import Caps, lacks
 from peernet.core.work.owner.crew import Crew, Spread
+from peernet.core.work.owner.fitting import OTHERS_PICKLES
 from peernet.core.work.owner.job import Job, view_of
-from peernet.core.work.owner.offering import job_needs
 from peernet.core.work.owner.preparing import Preparation
 from peernet.core.work.owner.restoring import JobImage, pin_result, restore_job
 from peernet.core.work.stats import JobView
@@ -42,13 +43,16 @@ class Owner:
     Args:
         ctx: the core's context.
         spread: gossips offers and tombstones, and gives them to this peer's own worker (see `crew.Spread`).
+        known: the adverts of peers, this one's included, to tell why some keep silent.
     """
 
-    def __init__(self, ctx: Context, spread: Spread) -> None:
+    def __init__(
+        self, ctx: Context, spread: Spread, known: Callable[[], Iterable[AdvertView]] = tuple[AdvertView, ...]
+    ) -> None:
         self._ctx = ctx
         draws = type(ctx.random)(int.from_bytes(ctx.secret(32), "big"))
         self.trust = Trust(ctx)
-        self._crew = Crew(ctx, self.trust, spread, draws, self._busy, self._seated)
+        self._crew = Crew(ctx, self.trust, spread, draws, self._busy, self._seated, known)
         self._preparing: dict[Preparation, None] = {}
         self._running: dict[JobId, Job] = {}
         self._ended: OrderedDict[JobId, JobRecord] = OrderedDict()
@@ -224,6 +228,8 @@ class Owner:
 
     def _check(self, peer: PeerId, body: Pull, job: Job) -> str:
         """Return what a worker lacks by its own advert, or nothing. This peer's own may pull before it has one."""
+        if job.record.pickles and not job.trusted(peer):
+            return OTHERS_PICKLES
         if peer == self._ctx.me and not body.advert:
             return ""
         try:
@@ -242,7 +248,8 @@ class Owner:
         if opened.author != peer:
             self._ctx.refuse("pull: bad advert", peer, "it is another peer's")
             return "lacks a valid advert"
-        lack = lacks(job_needs(job.record.needs_python), advert)
+        # Of packages and its own limits the worker knows more than its advert tells.
+        lack = lacks(job.record.needs, advert, Caps())
         return f"lacks {lack}" if lack else ""
 
     def _on_started(self, peer: PeerId, body: Body) -> Body | str | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from peernet.core.advertcache import AdvertView
 from peernet.core.context import Context
 from peernet.core.work.trust import Trust
 from peernet.identity.envelope import seal
@@ -28,6 +29,7 @@ class Crew:
 
     trust: what is known of the peers. draws: the secret source that chooses peers and slices, so that nobody can
     foresee what it gets. busy: peers that hold leases of running jobs. seated: peers that have a seat in one.
+    known: adverts, this peer's included.
     """
 
     ctx: Context
@@ -36,6 +38,7 @@ class Crew:
     draws: Random
     busy: Callable[[], Iterable[PeerId]]
     seated: Callable[[], Iterable[PeerId]]
+    known: Callable[[], Iterable[AdvertView]]
     _sequence: int = 0
     _proven: OrderedDict[PeerId, None] = field(default_factory=OrderedDict)
 

@@ -18,6 +18,7 @@ from peernet.core.records import JobRecord, LeaseRecord, SliceRecord
 from peernet.core.work.owner.checking import Checking
 from peernet.core.work.owner.crew import Crew
 from peernet.core.work.owner.drawing import Drawing
+from peernet.core.work.owner.fitting import Fitting
 from peernet.core.work.owner.hosting import Hosting
 from peernet.core.work.owner.intake import Intake
 from peernet.core.work.owner.leases import OUT, Lease, LeaseTable
@@ -60,6 +61,7 @@ class Job:
         self.intake = Intake(self)
         self.verdicts = Verdicts(self)
         self.checking = Checking(self)
+        self.fitting = Fitting(self)
         self.offering = Offering(self, offered=not opened)
         self.watch = Watch(self)
         self.over = False
@@ -262,6 +264,9 @@ class Job:
             disagreements=stats.disagreements,
             working=working,
             waiting_reason=self.watch.waiting_reason(),
+            unfit=self.fitting.unfit(),
+            fit=self.fitting.fit(),
+            pickles=record.pickles,
             eta_seconds=self._eta(),
             peers=stats.peers,
         )
@@ -299,4 +304,5 @@ def view_of(record: JobRecord) -> JobView:
         traceback=record.traceback,
         peers=stats.peers,
         value=record.value,
+        pickles=record.pickles,
     )

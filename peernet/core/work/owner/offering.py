@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from peernet.wire.base import ENVELOPE_LIMIT, Addresses
 from peernet.wire.gossip import MAX_HOPS
-from peernet.wire.signed import OFFER, TOMBSTONE, Needs, Offer, Tombstone
+from peernet.wire.signed import OFFER, TOMBSTONE, Offer, Tombstone
 
 if TYPE_CHECKING:
     from peernet.core.work.owner.job import EndState, Job
@@ -60,7 +60,7 @@ class Offering:
 
     def _make_offer(self, addresses: Addresses) -> bytes:
         job = self._job
-        offer = Offer(job.id, self._open_slices(), job_needs(job.record.needs_python), addresses)
+        offer = Offer(job.id, self._open_slices(), job.record.needs, addresses)
         return job.crew.seal(OFFER, offer, job.ctx.config.work.offer_lifetime, ENVELOPE_LIMIT)
 
     def _open_slices(self) -> int:
@@ -74,8 +74,3 @@ class Offering:
             return waiting + job.ctx.config.work.window_least
         size = job.sizing.calls(job.slices.calls, job.seats.wanted + job.leases.live)
         return waiting + -(-max(0, length - job.slices.calls) // size)
-
-
-def job_needs(python: str) -> Needs:
-    """Return what a job needs of a worker."""
-    return Needs(python=python, memory=0, tier="")

@@ -12,14 +12,14 @@ from peernet.core.effects import Answer, CloseHost, Cut, OpenHost, PinBlob, Unpi
 from peernet.core.events import CutsMade, Failed, Failure, HostOpened, Outcome, Submission
 from peernet.core.records import JobRecord
 from peernet.core.work.owner.crew import Crew
+from peernet.core.work.owner.fitting import NO_OWN
 from peernet.core.work.owner.job import Job
-from peernet.core.work.owner.offering import job_needs
 from peernet.core.work.owner.sizing import Sizing
 from peernet.core.work.policies import choose
 from peernet.identity.digest import digest
 from peernet.types import JobId
 from peernet.wire.base import ENVELOPE_LIMIT
-from peernet.wire.signed import MANIFEST, Manifest
+from peernet.wire.signed import MANIFEST, Manifest, Needs
 
 
 class Preparation:
@@ -62,6 +62,8 @@ class Preparation:
                 given.replicas,
                 given.quorum,
                 given.timeout,
+                given.memory,
+                given.scratch,
             ),
             self._on_opened,
         )
@@ -76,6 +78,9 @@ class Preparation:
             choose(opened, self._crew.trust)
         except ValueError as error:
             self._refuse(Failure("usage", str(error)))
+            return
+        if opened.pickles and not self._has_own():
+            self._refuse(Failure("usage", NO_OWN))
             return
         config = self._ctx.config.work
         calls = Sizing(config, opened.slice_size, opened.length).calls(0, 0)
@@ -100,15 +105,16 @@ class Preparation:
     def _sign(self, opened: HostOpened) -> JobRecord:
         """Sign the manifest, whose hash is the job's id."""
         ctx, given, config = self._ctx, self._submission, self._ctx.config.work
+        needs = _needs(given, opened)
         manifest = Manifest(
             nonce=ctx.secret(16),
             name=opened.name[:128],
             bundle=given.worker_bundle,
             bundle_size=given.worker_bundle_size,
-            needs=job_needs(given.needs_python),
-            timeout=opened.timeout or 0.0,
+            needs=needs,
             replicas=opened.replicas or 0,
             quorum=opened.quorum or 0,
+            reuse=opened.reuse,
         )
         envelope = self._crew.seal(MANIFEST, manifest, config.manifest_lifetime, ENVELOPE_LIMIT)
         return JobRecord(
@@ -117,7 +123,8 @@ class Preparation:
             host_bundle=given.host_bundle,
             worker_bundle=given.worker_bundle,
             worker_bundle_size=given.worker_bundle_size,
-            needs_python=given.needs_python,
+            needs=needs,
+            pickles=opened.pickles,
             name=opened.name,
             slice_size=opened.slice_size,
             replicas=opened.replicas,
@@ -131,9 +138,26 @@ class Preparation:
             submitted=ctx.now.wall,
         )
 
+    def _has_own(self) -> bool:
+        """Whether there may be a peer of the user's own to execute the job."""
+        executes = any(view.peer == self._ctx.me and view.advert.slots for view in self._crew.known())
+        return bool(executes or self._submission.trusted or self._ctx.mine)
+
     def _refuse(self, failure: Failure) -> None:
         ctx = self._ctx
         ctx.emit(Answer(self._answer, failure))
         ctx.emit(CloseHost(self._host))
         ctx.emit(UnpinBlobs(self._host))
         self._ended(self, None)
+
+
+def _needs(given: Submission, opened: HostOpened) -> Needs:
+    """Return what a job needs of a worker."""
+    return Needs(
+        python=given.needs_python or opened.python,
+        memory=opened.memory or 0,
+        tier=given.tier,
+        packages=opened.packages,
+        seconds=opened.timeout or 0.0,
+        scratch=opened.scratch or 0,
+    )

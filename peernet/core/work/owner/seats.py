@@ -112,13 +112,6 @@ class SeatTable:
             if not seat.gone and (waiting or self._leases.of(seat.peer).out):
                 yield seat
 
-    def unfit_text(self) -> str:
-        """Return what keeps others from taking part: "2 peers lack Python 3.11", or nothing."""
-        counts: dict[str, int] = {}
-        for why in self.unfit.values():
-            counts[why] = counts.get(why, 0) + 1
-        return ", ".join(_plural(number, why) for why, number in counts.items())
-
 
 def address_prefix(host: str) -> bytes:
     """Return what neighbours in one network share: the /24 of IPv4, the /64 of IPv6, else the text itself."""
@@ -130,11 +123,3 @@ def address_prefix(host: str) -> bytes:
         mapped = address.ipv4_mapped
         return address.packed[:8] if mapped is None else mapped.packed[:3]
     return address.packed[:3]
-
-
-def _plural(number: int, why: str) -> str:
-    if number == 1:
-        return f"1 peer {why}"
-    return (
-        f"{number} peers lack{why.removeprefix('lacks')}" if why.startswith("lacks") else f"{number} peers: {why}"
-    )

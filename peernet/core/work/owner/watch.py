@@ -53,8 +53,8 @@ class Watch:
         if late and not len(job.slices.fresh):
             return f"{late} slices are late, and nobody else is there to take them"
         if not job.seats.all:
-            return _joined("no peer has taken work yet", job.seats.unfit_text())
-        return _joined("all peers are busy", job.seats.unfit_text())
+            return job.fitting.hopeless() or _joined("no peer has taken work yet", job.fitting.text())
+        return _joined("all peers are busy", job.fitting.text())
 
     def _beat(self) -> None:
         job = self._job
@@ -62,6 +62,7 @@ class Watch:
             return
         self._timer = job.ctx.after(job.ctx.config.work.beat, self._beat)
         self._mark_late()
+        job.fitting.look()
         self._unheard.look()
         short = self._shortage()
         job.offering.beat(bool(short))
@@ -134,7 +135,9 @@ class Watch:
         return peers
 
     def _too_few(self, peers: Collection[PeerId]) -> str:
-        policy, unfit = self._job.policy, self._job.seats.unfit_text()
+        policy, unfit = self._job.policy, self._job.fitting.text()
+        if not peers and (hopeless := self._job.fitting.hopeless()):
+            return hopeless
         if not peers and policy.believes:
             return _joined("no peer takes work", unfit) + "; join more peers, or add some with --local N"
         what, remedy = policy.shortage(peers)
@@ -143,7 +146,7 @@ class Watch:
     def _nobody_left(self, entry: Slice) -> str:
         job = self._job
         name = job.name_slice(entry)
-        unfit = job.seats.unfit_text()
+        unfit = job.fitting.text()
         if entry.state == "disputed":
             kinds = len({vote.key for vote in entry.votes.values()})
             text = f"{name}: {len(entry.votes)} peers returned {kinds} different results and nobody is left to ask"

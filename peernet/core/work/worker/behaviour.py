@@ -18,6 +18,7 @@ from peernet.core.effects import CloseBox, Hold, Note, UnpinBlobs
 from peernet.core.work.worker.boxes import Boxes
 from peernet.core.work.worker.delivery import Delivery
 from peernet.core.work.worker.held import Bench, Box, Held, Lease
+from peernet.core.work.worker.lending import Lending
 from peernet.core.work.worker.offers import OfferTable
 from peernet.core.work.worker.pulls import Pulls
 from peernet.core.work.worker.runner import Runner
@@ -63,14 +64,16 @@ class Worker:
         self._serves: Serves = "anyone" if serves == "anyone" else "mine"
         self._offers = OfferTable(self._bounds)
         self._bench = bench = Bench(self._bounds, slots, max_slices)
-        self._boxes = Boxes(ctx, bench, disk=self._disk_refused, give_up=self._give_up)
-        self._runner = Runner(ctx, bench, self._boxes, disk=self._disk_refused)
+        self._lending = lending = Lending(ctx, adverts, slots)
+        self._boxes = Boxes(ctx, bench, lending, disk=self._disk_refused, give_up=self._give_up)
+        self._runner = Runner(ctx, bench, lending, self._boxes, disk=self._disk_refused)
         self._delivery = Delivery(ctx, bench, again=self._again, settled=self._settled)
         self._pulls = Pulls(
             ctx,
             bench,
             adverts,
             self._offers,
+            lending,
             self._serves,
             parked=self._parked,
             end=self._end,
@@ -89,7 +92,9 @@ class Worker:
 
     def start(self) -> None:
         """Begin: adverts say what this worker has free, and offers are looked at once the machine is measured."""
-        self._adverts.attach(self._bench.slots, self._serves, self._bench.free, self._pulls.look_around)
+        self._adverts.attach(
+            self._bench.slots, self._serves, self._bench.free, self._pulls.look_around, self._lending.caps
+        )
         self._adverts.start()
 
     def view(self) -> WorkerView:

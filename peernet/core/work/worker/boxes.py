@@ -14,7 +14,9 @@ from peernet.core.context import Context
 from peernet.core.effects import CloseBox, Fetch, OpenBox, PinBlob
 from peernet.core.events import Done, Failed, Failure, Outcome
 from peernet.core.work.worker.held import Bench, Box, Held
+from peernet.core.work.worker.lending import Lending
 from peernet.types import Digest
+from peernet.wire.signed import Manifest
 
 WITHHELD = ("missing", "corrupt", "refused")
 """Failures of a fetch that are the owner's doing, so that asking again is of no use."""
@@ -26,15 +28,23 @@ class Boxes:
     Args:
         ctx: the core's context.
         bench: what this worker holds.
+        lending: what slices may use here.
         disk: called with a text when this machine's disk refused.
         give_up: called with a job whose box can't be had here, and why.
     """
 
     def __init__(
-        self, ctx: Context, bench: Bench, disk: Callable[[str], None], give_up: Callable[[Held, str], None]
+        self,
+        ctx: Context,
+        bench: Bench,
+        lending: Lending,
+        *,
+        disk: Callable[[str], None],
+        give_up: Callable[[Held, str], None],
     ) -> None:
         self._ctx = ctx
         self._bench = bench
+        self._lending = lending
         self._disk = disk
         self._give_up = give_up
 
@@ -44,7 +54,7 @@ class Boxes:
         if manifest is None or held.ended or held.closing or held.box is not Box.ABSENT or self._bench.halted:
             return
         if held.owner == self._ctx.me or held.bundle_here:
-            self._open(held, manifest.bundle)
+            self._open(held, manifest)
             return
         held.box = Box.FETCHING
         addresses = self._ctx.book.get(held.owner)
@@ -82,11 +92,21 @@ class Boxes:
             else:
                 self._ctx.after(self._ctx.config.work.worker_retry_first, partial(self.prepare, held))
 
-    def _open(self, held: Held, bundle: Digest) -> None:
+    def _open(self, held: Held, manifest: Manifest) -> None:
         held.box = Box.OPENING
         held.box_round += 1
+        allowed = self._lending.allow(held.owner, manifest.needs)
         self._ctx.ask(
-            lambda number: OpenBox(number, held.job, bundle, self._bench.slots),
+            lambda number: OpenBox(
+                number,
+                held.job,
+                manifest.bundle,
+                self._bench.slots,
+                allowed.seconds,
+                allowed.memory,
+                allowed.scratch,
+                manifest.reuse,
+            ),
             partial(self._opened, held, held.box_round),
         )
 

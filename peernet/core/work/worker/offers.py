@@ -15,7 +15,8 @@ from peernet.wire.signed import Offer
 @dataclass(slots=True)
 class Known:
     """One offer. until: wall-clock expiry. sequence: of its envelope. planned: the pull that is about to leave.
-    tried: a pull has left; the next one waits for the offer to be repeated."""
+    tried: a pull has left; the next one waits for the offer to be repeated. told: what this machine lacks for it,
+    as it was told to the volunteer."""
 
     key: HeldKey
     offer: Offer
@@ -23,6 +24,7 @@ class Known:
     until: float
     planned: Timer | None = None
     tried: bool = False
+    told: str = ""
 
     def cancel(self) -> None:
         """Drop the planned pull."""

@@ -15,8 +15,8 @@ from peernet.core.adverts import Adverts, Serves
 from peernet.core.context import Context
 from peernet.core.effects import Note
 from peernet.core.events import Failed, Outcome
-from peernet.core.work.needs import lacks
 from peernet.core.work.worker.held import Bench, Held
+from peernet.core.work.worker.lending import Lending
 from peernet.core.work.worker.offers import Known, OfferTable
 from peernet.core.work.worker.outbox import Outbox
 from peernet.errors import EnvelopeError, ProtocolError
@@ -36,6 +36,7 @@ class Pulls:
         bench: what this worker holds.
         adverts: what this machine is, and the capacity known.
         offers: what was offered.
+        lending: what this machine lends.
         serves: whose code runs here.
         parked: called with a job whose owner parked a pull.
         end: called with a job that is not served any longer, and a text for people.
@@ -48,6 +49,7 @@ class Pulls:
         bench: Bench,
         adverts: Adverts,
         offers: OfferTable,
+        lending: Lending,
         serves: Serves,
         *,
         parked: Callable[[Held], None],
@@ -59,6 +61,7 @@ class Pulls:
         self._bounds = ctx.config.work
         self._adverts = adverts
         self._offers = offers
+        self._lending = lending
         self._serves = serves
         self._parked = parked
         self._end = end
@@ -86,16 +89,24 @@ class Pulls:
         return self._serves == "anyone" or owner == self._ctx.me or owner in self._ctx.mine
 
     def _may_take(self, known: Known) -> bool:
-        machine = self._adverts.measured
         return (
             self._bench.slots > 0
             and not self._bench.paused
             and known.offer.open_slices > 0
             and known.key not in self._bench.held
-            and machine is not None
+            and self._adverts.measured is not None
             and self.serves(known.key[0])
-            and not lacks(known.offer.needs, machine)
+            and self._fits(known)
         )
+
+    def _fits(self, known: Known) -> bool:
+        """Whether this machine has what a job needs; why not is told once."""
+        owner, job = known.key
+        lack = self._lending.lack(owner, known.offer.needs)
+        if lack and lack != known.told:
+            self._ctx.note(Note("work", f"leaves a job alone: this machine lacks {lack}", job=job, peer=owner))
+        known.told = lack
+        return not lack
 
     def _draws(self, known: Known) -> bool:
         """Whether this peer is one of those that ask. A busy one asks only when the free are too few."""
@@ -216,17 +227,11 @@ class Pulls:
         return False
 
     def _unfit(self, held: Held, manifest: Manifest) -> str:
-        machine = self._adverts.measured
-        missing = "" if machine is None else lacks(manifest.needs, machine)
-        if missing:
-            return f"this machine lacks {missing}"
+        lack = self._lending.lack(held.owner, manifest.needs)
+        if lack:
+            return f"this machine lacks {lack}"
         if manifest.bundle_size > self._ctx.config.box.bundle:
             return f"its bundle of {manifest.bundle_size} bytes is too large"
-        own = held.owner == self._ctx.me or held.owner in self._ctx.mine
-        if manifest.timeout > self._bounds.worker_longest_slice and not own:
-            return f"its slices may run for {manifest.timeout} s"
-        if manifest.needs.memory > self._ctx.config.box.memory and not own:
-            return f"its slices may use {manifest.needs.memory >> 20} MiB each"
         return ""
 
     def _on_refused(self, held: Held, answer: PullRefused) -> None:

@@ -12,6 +12,7 @@ from peernet.core.events import Done, Failed, Failure, Outcome, SliceOutcome
 from peernet.core.work.worker.boxes import WITHHELD, Boxes
 from peernet.core.work.worker.fairness import DeficitRoundRobin
 from peernet.core.work.worker.held import Bench, Box, Held, Lease
+from peernet.core.work.worker.lending import Lending
 from peernet.core.work.worker.outbox import finish
 from peernet.types import LeaseId, PeerId
 
@@ -35,13 +36,17 @@ class Runner:
     Args:
         ctx: the core's context.
         bench: what this worker holds.
+        lending: what slices may use here.
         boxes: is told when a box failed under a slice.
         disk: called with a text when this machine's disk refused.
     """
 
-    def __init__(self, ctx: Context, bench: Bench, boxes: Boxes, disk: Callable[[str], None]) -> None:
+    def __init__(
+        self, ctx: Context, bench: Bench, lending: Lending, boxes: Boxes, *, disk: Callable[[str], None]
+    ) -> None:
         self._ctx = ctx
         self._bench = bench
+        self._lending = lending
         self._bounds = ctx.config.work
         self._boxes = boxes
         self._disk = disk
@@ -139,9 +144,11 @@ class Runner:
         held.turn = self._turn
         lease.box_round = held.box_round
         run = _Run(held, lease, _cost(held))
-        seconds = manifest.timeout or self._ctx.config.box.seconds
+        allowed = self._lending.allow(held.owner, manifest.needs)
         number = self._ctx.ask(
-            lambda number: RunSlice(number, held.job, lease.input, seconds, manifest.needs.memory),
+            lambda number: RunSlice(
+                number, held.job, lease.input, allowed.seconds, allowed.memory, allowed.scratch
+            ),
             lambda outcome: self._ended(outcome.id, outcome),
         )
         self._runs[number] = run

@@ -7,9 +7,11 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from peernet.config import Config, WorkConfig
+from peernet.config.lending import LendConfig
 from peernet.core.adverts import Adverts
 from peernet.core.context import AddressBook, Context, Link
 from peernet.core.effects import Call, Effect, Fetch, OpenBox, RunSlice, Send
@@ -52,10 +54,12 @@ BUNDLE = b"the code"
 class Scene:
     """One worker, its effects, and the clock. `effects` holds what it wants and nobody has looked at yet."""
 
-    def __init__(self, *, slots=2, max_slices=None, serves="anyone", seed=1, work=None, machine=MACHINE):
+    def __init__(
+        self, *, slots=2, max_slices=None, serves="anyone", seed=1, work=None, machine=MACHINE, lend=None
+    ):
         self.keys = KeyPair.from_seed(hashlib.sha256(b"worker").digest())
         self.mono = 1000.0
-        config = Config(work=work or WorkConfig())
+        config = Config(work=work or WorkConfig(), lend=lend or LendConfig())
         self.ctx = Context(
             me=self.keys.peer_id,
             instance=Instance(b"i" * 16),
@@ -173,14 +177,18 @@ class Scene:
 class ScriptedOwner:
     """An owner of one job, played by hand."""
 
-    def __init__(self, scene: Scene, name: str, *, needs=None, timeout=30.0, keys=None, bundle=BUNDLE):
+    def __init__(
+        self, scene: Scene, name: str, *, needs=None, timeout=30.0, keys=None, bundle=BUNDLE, reuse=False
+    ):
         self.scene = scene
         self.keys = keys or KeyPair.from_seed(hashlib.sha256(name.encode()).digest())
         self.peer = self.keys.peer_id
         self.needs = needs or Needs("", 0, "")
         nonce = hashlib.sha256(name.encode()).digest()[:16]
         self.bundle = digest(bundle)
-        body = Manifest(nonce, name, self.bundle, len(bundle), self.needs, timeout, 0, 0)
+        # What is offered may ask for less than what the manifest then says.
+        asked = msgspec.structs.replace(self.needs, seconds=self.needs.seconds or timeout)
+        body = Manifest(nonce, name, self.bundle, len(bundle), asked, 0, 0, reuse)
         self.manifest = self.seal(MANIFEST, body, lifetime=86_400.0)
         self.job = JobId(hashlib.sha256(self.manifest).digest())
         self._offers = 0

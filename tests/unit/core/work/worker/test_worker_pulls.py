@@ -89,7 +89,7 @@ def test_needs_that_this_machine_lacks_bring_no_pull(scene, make_owner, machine)
         make_owner(scene, f"owner {number}", needs=needs).offer()
     scene.wait(5)
     assert scene.calls(Pull) == []
-    met = make_owner(scene, "met", needs=Needs("3.11", machine.memory, "B"))
+    met = make_owner(scene, "met", needs=Needs("3.11", machine.memory // 2, "B"))
     met.offer()
     met.pulled()
 
@@ -207,11 +207,12 @@ def test_a_manifest_that_is_not_the_jobs_is_refused_and_counted(scene, make_owne
     assert scene.take(OpenBox) == []
 
 
-def test_a_manifest_that_asks_for_more_than_its_offer_is_left(scene, make_owner):
+def test_a_manifest_that_asks_for_more_than_its_offer_is_left(scene, make_owner, machine):
     greedy = make_owner(scene, "greedy", needs=Needs("3.12", 0, ""))
     greedy.needs = Needs("", 0, "")
     endless = make_owner(scene, "endless", timeout=1e8)
-    hungry = make_owner(scene, "hungry", needs=Needs("", scene.ctx.config.box.memory + 1, ""))
+    hungry = make_owner(scene, "hungry", needs=Needs("", machine.memory // 2 + 1, ""))
+    hungry.needs = Needs("", 0, "")
     for owner in (greedy, endless, hungry):
         owner.offer()
         scene.done(owner.pulled(), Parked(owner.manifest))
