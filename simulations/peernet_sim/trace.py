@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 RING = 100_000
-"""Events remembered for the story of a violation: some seconds of a large run, minutes of a small one; 20 MiB."""
+"""Events remembered for the story of a violation: some seconds of a large run, minutes of a small one; 6 MiB."""
 
 STORY = 60
 """Lines of one story: what people read."""
@@ -33,7 +33,7 @@ class Trace:
     def __init__(self, sample: float = 1.0, sink: Callable[[str], None] | None = None, ring: int = RING) -> None:
         self._hash = hashlib.blake2b(digest_size=32)
         self._kinds: dict[str, int] = {}
-        self._ring: deque[tuple[float, int, str, int, int]] = deque(maxlen=ring)
+        self._ring: deque[bytes] = deque(maxlen=ring)
         self._sample = min(1.0, max(0.0, sample))
         self._sink = sink if self._sample > 0 else None
         self._due = 0.0
@@ -45,8 +45,9 @@ class Trace:
         if number is None:
             number = self._kinds[kind] = len(self._kinds)
             self._hash.update(kind.encode())
-        self._hash.update(_LINE.pack(now, peer, other, number, size & 0xFFFFFFFF))
-        self._ring.append((now, peer, kind, other, size))
+        line = _LINE.pack(now, peer, other, number, size & 0xFFFFFFFF)
+        self._hash.update(line)
+        self._ring.append(line)
         self.count += 1
         if self._sink is not None:
             self._due += self._sample
@@ -62,10 +63,13 @@ class Trace:
         """Return the last events of these peers (of all, for none), the earliest first."""
         wanted = dict.fromkeys(peers)
         lines: deque[str] = deque(maxlen=STORY)
-        for now, peer, kind, other, size in self._ring:
+        kinds = list(self._kinds)
+        for now, peer, other, kind, size in map(_LINE.unpack, self._ring):
             if not wanted or peer in wanted or other in wanted:
                 source = "" if other == NOBODY else f" from peer {other}"
-                lines.append(f"{now:12.6f} s  peer {peer}: {kind}{source}" + (f", {size} bytes" if size else ""))
+                lines.append(
+                    f"{now:12.6f} s  peer {peer}: {kinds[kind]}{source}" + (f", {size} bytes" if size else "")
+                )
         return tuple(lines)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from peernet.identity.multiaddr import Multiaddr
 from peernet.types import Digest, Instance
 from peernet_sim.boxes import Boxes
 from peernet_sim.carrier import Carrier
-from peernet_sim.crypto import Keys, Secrets, derive, stream
+from peernet_sim.crypto import Keys, Secrets, derive, small_stream, stream
 from peernet_sim.driver import Driver
 from peernet_sim.engine import Engine
 from peernet_sim.links import Link
@@ -32,6 +31,15 @@ LARGE = 5_000
 """Peers from which connections are fewer: 256 of them alone would take more than the 64 KiB of a peer."""
 
 LARGE_CONNECTIONS = 64
+
+LARGE_SPARE = 16
+"""Connections kept without need: half of the usual."""
+
+LARGE_BOOK = 192
+"""Peers whose addresses are remembered: the routing table and the neighbourhood, and little hearsay."""
+
+LARGE_SAVED = 32
+"""Contacts in the journal: enough to return through."""
 
 SWEEP = 8.0
 """Seconds between two pings over every connection, where there are rules: what is cut off is noticed."""
@@ -136,7 +144,7 @@ class World(Commons[Machine, Engine]):
             slots=machine.spec.cores if "work" in features else 0,
             max_slices=None,
             serves="anyone",
-            random=random.Random(int.from_bytes(start[16:24], "big")),
+            random=small_stream(int.from_bytes(start[16:24], "big")),
             secret=Secrets(derive(seed, f"secret/{machine.life}", index)),
         )
         self.prepare(core)
@@ -254,4 +262,11 @@ class World(Commons[Machine, Engine]):
 
 def limited(config: Config, peers: int) -> Config:
     """Return the bounds for a network of so many simulated peers: what a large one may keep is smaller."""
-    return config if peers < LARGE else replace(config, net=replace(config.net, connections=LARGE_CONNECTIONS))
+    if peers < LARGE:
+        return config
+    return replace(
+        config,
+        address_book=LARGE_BOOK,
+        net=replace(config.net, connections=LARGE_CONNECTIONS, spare_connections=LARGE_SPARE),
+        kad=replace(config.kad, saved_contacts=LARGE_SAVED),
+    )

@@ -39,7 +39,9 @@ def commit(world: World, record: Any) -> None:
 def disorder_a_bucket(world: World) -> None:
     core = world.machines[2].core
     assert core is not None
-    core.kad.table.contacts()[-1].last_seen = -1.0
+    bucket = next(bucket for bucket in core.kad.table.buckets if bucket.nodes)
+    place, contact = next(iter(bucket.nodes.items()))
+    bucket.replacement_nodes[place] = contact
 
 
 def overfill(world: World) -> None:
