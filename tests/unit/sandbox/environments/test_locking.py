@@ -80,10 +80,8 @@ def test_a_wrong_requirement_never_reaches_the_installer() -> None:
 
 
 def test_an_interpreter_without_pip_is_told_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`venv --without-pip` makes such ones."""
     without = tmp_path / "python"
-    blocked = "import sys, runpy; sys.modules['pip'] = None; sys.argv = sys.argv[1:]; import pip"
-    without.write_text(f'#!/bin/sh\nexec {sys.executable} -I -c "{blocked}"\n')
+    without.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S -c "import runpy; runpy.run_module(\'pip\')"\n')
     without.chmod(0o755)
     monkeypatch.setattr(installer, "sys", SimpleNamespace(executable=str(without)))
     with pytest.raises(LockError, match=r"has no pip: install it with .* -m ensurepip"):

@@ -22,7 +22,7 @@ def make_wheel(
     tag: str = "py3-none-any",
 ) -> Path:
     """Make a wheel; without files it holds one module of its name, with its VERSION."""
-    module = name.replace("-", "_")
+    module = name.replace("-", "_").lower()
     content = dict(files) if files is not None else {f"{module}.py": f"VERSION = {version!r}\n"}
     info = f"{module}-{version}.dist-info"
     needs = "".join(f"Requires-Dist: {text}\n" for text in requires)
