@@ -21,8 +21,17 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/full")
 _READ_DEVICES = ("/dev/random", "/dev/urandom")
 _SHARED_MEMORY = "/dev/shm"
 
-_PROC_OF_ITSELF = ("/proc/self", "/proc/cpuinfo", "/proc/meminfo")
-"""What a slice may read of a /proc that shows other processes too."""
+_PROC_OF_ITSELF = (
+    *(f"/proc/self/{name}" for name in ("cmdline", "fd", "maps", "smaps_rollup", "stat", "statm", "status")),
+    *("/proc/cpuinfo", "/proc/meminfo"),
+)
+"""What a slice may read of a /proc that shows other processes too. Not all of /proc/self: `net` in it shows whom
+this machine is connected to."""
+
+
+_SIGNALS = 64
+"""Signals that wait, and timers, which hold one each: the kernel counts them for all of a user's processes, and
+without a limit a slice takes the user's share."""
 
 
 def drop_privileges(plan: Plan) -> None:
@@ -57,12 +66,13 @@ def confine_child(plan: Plan, source: str, scratch: str) -> None:
         proc = ("/proc",) if plan.own_proc else _PROC_OF_ITSELF
         read = (*plan.read, source, *proc, *_READ_DEVICES, *(() if plan.writable else (scratch,)))
         landlock.restrict(Rights(read, (scratch,) if plan.writable else (), _DEVICES), version)
-    seccomp.install(policy.child_filter(os.getpid()))
+    seccomp.install(policy.child_filter(os.getpid(), writable=plan.writable))
     selfcheck.check(plan.uid, plan.keep, landlocked=bool(version))
 
 
 def _limit_what_no_order_sets(plan: Plan) -> None:
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE, resource.RLIMIT_NICE):
         resource.setrlimit(kind, (0, 0))
+    resource.setrlimit(resource.RLIMIT_SIGPENDING, (_SIGNALS, _SIGNALS))
     if plan.processes is not None:
         resource.setrlimit(resource.RLIMIT_NPROC, (plan.processes, plan.processes))

@@ -18,7 +18,7 @@ class Plan:
     needs_landlock: it refuses to run without (else Landlock is one wall of several).
     uid: the user and group to become; None: stay. keep: a mask of capabilities to keep.
     read: the files and folders that slices may read. own_proc: whether /proc shows only the box's processes.
-    processes: the most processes and threads of the box's user; None: others run under this user too.
+    processes: the most processes and threads of the box's user, others' included; None: not limited.
     folder: where the box keeps the project's files. scratch: one folder for each slice at once and one more.
     mounted: whether each is a file system of its own, of the size of its limit. writable: whether slices may write
     there at all.

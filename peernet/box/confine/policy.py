@@ -29,16 +29,22 @@ MACHINES = {
 _MEMORY = "brk madvise mincore mmap mprotect mremap msync munmap"
 
 _FILES = """
-    access chdir chmod close close_range copy_file_range creat dup dup2 dup3 epoll_create epoll_create1 epoll_ctl
-    epoll_pwait epoll_wait eventfd eventfd2 faccessat faccessat2 fadvise64 fallocate fchdir fchmod fchmodat
-    fchmodat2 fdatasync fgetxattr flistxattr flock fstat fstatfs fsync ftruncate getcwd getdents64 getxattr
-    lgetxattr link linkat listxattr llistxattr lseek lstat mkdir mkdirat newfstatat open openat pipe pipe2 poll
-    ppoll pread64 preadv pselect6 pwrite64 pwritev read readahead readlink readlinkat readv rename renameat
-    renameat2 rmdir select sendfile stat statfs statx symlink symlinkat truncate umask unlink unlinkat utimensat
-    write writev
+    access chdir close close_range copy_file_range dup dup2 dup3 epoll_create epoll_create1 epoll_ctl
+    epoll_pwait epoll_wait eventfd eventfd2 faccessat faccessat2 fadvise64 fallocate fchdir
+    fdatasync fgetxattr flistxattr flock fstat fstatfs fsync ftruncate getcwd getdents64 getxattr lgetxattr
+    listxattr llistxattr lseek lstat newfstatat open openat pipe pipe2 poll ppoll pread64
+    preadv pselect6 pwrite64 pwritev read readahead readlink readlinkat readv select sendfile stat statfs statx
+    umask write writev
 """
 """Reading and writing. Which paths, the mounts and Landlock say. No memfd_create: what is written there counts
 against no limit of a process."""
+
+_CHANGES = """
+    chmod creat fchmod fchmodat fchmodat2 link linkat mkdir mkdirat rename renameat renameat2 rmdir symlink
+    symlinkat truncate unlink unlinkat utimensat
+"""
+"""Changing names, modes and times: for boxes with a folder to write to. Landlock says nothing of modes and times,
+nor, before ABI 3, of truncate: in a box among the user's own files these would reach every one of them."""
 
 _ITSELF = """
     alarm capget clock_getres clock_gettime clock_nanosleep exit exit_group futex futex_waitv getcpu getegid
@@ -79,13 +85,14 @@ PR_GET_NO_NEW_PRIVS."""
 _AF_UNIX = 1
 
 
-def child_filter(pid: int) -> bytes:
+def child_filter(pid: int, *, writable: bool) -> bytes:
     """The filter of the process that runs a slice: no new processes, no sockets, signals only to itself.
 
-    pid: of the process itself. Raises BoxError on a kind of processor whose calls are not known here."""
+    pid: of the process itself. writable: whether it has a folder to write to. Raises BoxError on a kind of
+    processor whose calls are not known here."""
     itself = (Check(0, (pid,)),)
     return _filter(
-        _plain(_MEMORY, _FILES, _ITSELF)
+        _plain(_MEMORY, _FILES, _ITSELF, *([_CHANGES] if writable else []))
         | _commands()
         | {
             "clone": (Check(0, (_CLONE_THREAD,), _CLONE_THREAD | _CLONE_NEW),),
@@ -105,7 +112,7 @@ def zygote_filter(pid: int) -> bytes:
     """The filter of the zygote: it forks, signals and confines its children, and gives them their sockets. It runs
     no user code, and starts no other program."""
     return _filter(
-        _plain(_MEMORY, _FILES, _ITSELF, _ZYGOTES_OWN)
+        _plain(_MEMORY, _FILES, _CHANGES, _ITSELF, _ZYGOTES_OWN)
         | _commands()
         | {
             "clone": (Check(0, (0,), _CLONE_NEW),),

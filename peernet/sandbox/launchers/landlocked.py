@@ -16,7 +16,7 @@ from peernet.box.confine.policy import MACHINES
 from peernet.errors import BoxError
 from peernet.sandbox.launchers.base import Launch, Wanted, processes, python, scratch_folders
 from peernet.sandbox.launchers.paths import python_paths, system_paths
-from peernet.sandbox.launchers.users import draw_user
+from peernet.sandbox.launchers.users import draw_user, others
 
 
 class LandlockLauncher:
@@ -60,7 +60,7 @@ class LandlockLauncher:
             uid=uid,
             keep=0 if uid is None else privileges.CAP_DAC_READ_SEARCH,
             read=(*system_paths(), *python_paths(), *([environment] if environment else [])),
-            processes=None if uid is None else processes(wanted.limits, wanted.slots),
+            processes=processes(wanted.limits, wanted.slots) + (others() if uid is None else 0),
         )
         return Launch(python("peernet.box.zygote", plan.encode()), str(wanted.folder))
 

@@ -13,12 +13,31 @@ kernel counts each box's processes by themselves."""
 
 _CAP_SETGID, _CAP_SETUID = 6, 7
 
+_ROOM = 1024
+"""A desktop's programs have some hundreds of threads each. The kernel counts a user's processes together, so what a
+box is not kept from using here is what it may use itself."""
+
 
 def draw_user() -> int | None:
     """A user of its own for a box; None unless this process is root and may become any user."""
     if os.geteuid() != 0 or not _has_capabilities() or not _is_mapped():
         return None
     return FIRST + secrets.randbelow(COUNT)
+
+
+def others() -> int:
+    """Processes and threads that a box may find running under this process's user, if it has none of its own:
+    those of now, and room for programs that the user starts later."""
+    return _ROOM + sum(_threads(folder) for folder in Path("/proc").glob("[0-9]*"))
+
+
+def _threads(folder: Path) -> int:
+    """The threads of a process of this user; 0 for others', and for one that has ended."""
+    try:
+        lines = (folder / "status").read_text().splitlines() if folder.stat().st_uid == os.geteuid() else []
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Threads:")), 0)
 
 
 def _has_capabilities() -> bool:
