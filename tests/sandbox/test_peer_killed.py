@@ -1,0 +1,90 @@
+"""A peer that is killed leaves no process behind, whatever its slices did beforehand."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+from siege.users import ROOT, USERS, can_not_be, command_of, environment, folder_of
+from siege.world import processes_named
+
+from peernet.config import BoxConfig
+from peernet.sandbox import probe
+
+pytestmark = pytest.mark.real
+
+PATIENCE = 30.0
+"""Seconds after which a wait is in vain. The machine may be loaded; nothing is measured here."""
+
+QUIET, DEFIANT = "quietly", "defiantly"
+
+
+def wait_until(condition, what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.01)
+
+
+def killed_peer(user: str, tier: str, ways: tuple[str, ...]) -> list[int]:
+    """Kill a peer whose slices run. Returns the pids of all that it had started, and of what bears its name."""
+    name = f"pn{secrets.token_hex(5)}"
+    with folder_of(user) as folder:
+        command = command_of(user, "siege.holder", tier, str(folder), name, *ways)
+        holder = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        try:
+            assert holder.stdout is not None and holder.stdout.readline() == "started\n"
+            wait_until(lambda: len(processes_named(name)) >= len(ways), "the slices run")
+            below = [child.pid for child in psutil.Process(holder.pid).children(recursive=True)]
+            return sorted({*below, *processes_named(name)})
+        finally:
+            holder.kill()
+            holder.wait()
+            holder.stdout.close()
+
+
+def alive(pids: list[int]) -> list[int]:
+    found = []
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                found.append(pid)
+    return found
+
+
+@pytest.fixture
+def possible(user: str, tier: str, tmp_path) -> None:
+    if reason := can_not_be(user):
+        pytest.skip(reason)
+    findings = probe(tmp_path, BoxConfig())
+    if tier not in findings.tiers:
+        pytest.skip(f"tier {tier} does not work here: {'; '.join(findings.notes)}")
+
+
+@pytest.mark.usefixtures("possible")
+@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize(
+    ("tier", "ways"), [("A", (QUIET, DEFIANT)), ("B", (QUIET, DEFIANT)), ("C", (QUIET, QUIET))], ids="ABC"
+)
+def test_nothing_is_left_of_a_killed_peer(user: str, tier: str, ways: tuple[str, ...]) -> None:
+    pids = killed_peer(user, tier, ways)
+    assert len(pids) >= 1 + len(ways)
+    wait_until(lambda: alive(pids) == [], f"of {pids} all end")
+
+
+@pytest.mark.usefixtures("possible")
+@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("tier", ["C"])
+def test_a_defiant_slice_outlives_its_peer_without_a_sandbox(user: str, tier: str) -> None:
+    pids = killed_peer(user, tier, (DEFIANT,))
+    left = alive(pids)
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert left
