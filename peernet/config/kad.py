@@ -45,13 +45,13 @@ class KadConfig:
     refresh_seconds: float = 3600.0
     """A bucket that no lookup has touched for so long is refreshed (the paper's hour). Jittered by a quarter."""
 
-    scout_calls: int = 8
-    """Calls of the refresh of a far bucket: they bring 8 contacts into it, or prove those that are there. Lookups
-    need one that lives, and eight disjoint paths begin at different ones."""
+    scout_path_calls: int = 2
+    """Calls of each of the `paths` that refresh a far bucket: one to a contact, one to a peer that it names. Lookups
+    need a contact there that lives, and colluders get no larger share of the bucket than they have of the table."""
 
     bucket_enough: int = 8
-    """Contacts of a far bucket with which a newcomer is content: as `scout_calls`. The rest comes by itself, as
-    each peer that joins calls some 30 others."""
+    """Contacts of a far bucket with which a newcomer is content, and does not look for others: eight disjoint paths
+    begin at different ones. The rest comes by itself, as each peer that joins calls some 30 others."""
 
     refreshes: int = 2
     """Buckets refreshed by one tick, so that refreshes never fill the queue of lookups."""

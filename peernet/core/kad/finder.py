@@ -26,8 +26,8 @@ Way = Literal["one", "scout", "disjoint", "scattered"]
 @dataclass(slots=True)
 class Search:
     """A lookup that is wanted. heard: gets each answer that may hold records, for a search of values; True ends
-    it. way: one path from the nearest contacts, or only its first calls, or disjoint paths from the nearest or
-    from random contacts."""
+    it. way: one path from the nearest contacts, or disjoint paths from the nearest or from random contacts, or
+    only their first steps."""
 
     target: DhtKey
     seeds: tuple[Contact, ...]
@@ -84,12 +84,10 @@ class Finder:
     def _course(self, search: Search) -> Course:
         ctx, config = self._ctx, self._config
         seeds = (*self._starts(search), *search.seeds)
-        if search.way in ("disjoint", "scattered"):
-            return Paths(search.target, seeds, me=ctx.me, config=config, pace=self._pace, links=ctx.links)
-        calls = config.scout_calls if search.way == "scout" else None
-        return Lookup(
-            search.target, seeds, me=ctx.me, config=config, pace=self._pace, links=ctx.links, calls=calls
-        )
+        if search.way == "one":
+            return Lookup(search.target, seeds, me=ctx.me, config=config, pace=self._pace, links=ctx.links)
+        calls = config.scout_path_calls if search.way == "scout" else None
+        return Paths(search.target, seeds, me=ctx.me, config=config, pace=self._pace, links=ctx.links, calls=calls)
 
     def _starts(self, search: Search) -> list[Contact]:
         if search.way != "scattered":

@@ -14,12 +14,12 @@ A slow one is not waited for, and its answer still counts if it comes before the
 nearest candidates, the slow and gone left out, are proven, or when no more may be asked. While it comes nearer,
 alpha are asked at once, those with a connection before others that are as near; when the nearest of all has
 answered, the rest of the k nearest are asked together, as in the paper: one round instead of seven. A lookup
-follows one path; several that share `claimed` never ask the same peer, so that their paths are disjoint (`paths`).
+follows one path; several that share `Claims` never ask the same peer, so that their paths are disjoint (`paths`).
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -106,6 +106,31 @@ class Shortlist(NodeHeap):
         return iter([candidate for _, candidate in self.heap])
 
 
+class Claims:
+    """What disjoint paths know of each other.
+
+    asked: by whom a peer was asked, and what came of it. near: the distances of the k nearest that have answered
+    on any path, in order.
+    """
+
+    __slots__ = ("_k", "asked", "near")
+
+    def __init__(self, k: int) -> None:
+        self.asked: dict[PeerId, Candidate] = {}
+        self.near: list[int] = []
+        self._k = k
+
+    def proven(self, distance: int) -> None:
+        """A peer at this distance has answered."""
+        if len(self.near) < self._k or distance < self.near[-1]:
+            insort(self.near, distance)
+            del self.near[self._k :]
+
+    def reach(self) -> float:
+        """The distance from which on nobody can be among the k nearest any more."""
+        return self.near[-1] if len(self.near) == self._k else NEVER
+
+
 class Lookup:
     """The search for the k live peers nearest to a place.
 
@@ -122,13 +147,13 @@ class Lookup:
         config: KadConfig,
         pace: Pace,
         links: Container[PeerId] = (),
-        claimed: dict[PeerId, Candidate] | None = None,
+        claims: Claims | None = None,
         alpha: int | None = None,
         calls: int | None = None,
     ) -> None:
         """Begin at `seeds`. me: never asked. links: peers who can be asked without a dial, kept up to date by
-        the caller. claimed: peers asked by lookups that must stay disjoint from this one, and by this one; they
-        count as settled unless they are slow or gone. alpha, calls: calls at once and in all, else as configured.
+        the caller. claims: shared with lookups that must stay disjoint from this one; whom those asked counts
+        as settled, unless slow or gone. alpha, calls: calls at once and in all, else as configured.
         """
         self.target = target
         self.done = False
@@ -143,7 +168,7 @@ class Lookup:
         self._config = config
         self._pace = pace
         self._links = links
-        self._claimed: dict[PeerId, Candidate] = {} if claimed is None else claimed
+        self._claims = Claims(config.k) if claims is None else claims
         self._alpha = config.alpha if alpha is None else alpha
         self._calls = config.lookup_calls if calls is None else calls
         self._close = False
@@ -184,7 +209,7 @@ class Lookup:
         for; and sees whether the nearest of all has answered (`_close`)."""
         fresh: list[Candidate] = []
         unsettled = False
-        live, k, claimed = 0, self._config.k, self._claimed
+        live, k, claimed = 0, self._config.k, self._claims.asked
         for _, candidate in self._shortlist.heap:
             state = candidate.state
             if state == "heard":
@@ -204,16 +229,20 @@ class Lookup:
             live += 1
             if live == k:
                 break
+        if self._close and fresh:
+            # A path led astray has reached the nearest of its liars: what others found shows that they are far.
+            reach, goal = self._claims.reach(), self._shortlist.goal
+            fresh = [candidate for candidate in fresh if candidate.long_id ^ goal < reach]
         return fresh, unsettled
 
     def _prefer(self, fresh: list[Candidate], room: int) -> list[Candidate]:
-        """Choose the nearest `room` of those whom nobody has asked; of equally near ones, to a bit of their
-        distance, those with a connection: a dial takes longer than what a bit gains."""
+        """Choose the nearest `room` of those whom nobody has asked; of equally near ones, as to the order of
+        magnitude of their distance, those with a connection: they answer three times faster."""
         links, goal = self._links, self._shortlist.goal
         left = list(fresh)
         chosen: list[Candidate] = []
         while len(chosen) < room:
-            reach = (left[0].long_id ^ goal).bit_length() + 1
+            reach = (left[0].long_id ^ goal).bit_length()
             best = 0
             for index, candidate in enumerate(left):
                 if (candidate.long_id ^ goal).bit_length() > reach:
@@ -237,6 +266,7 @@ class Lookup:
         self._pace.measured(now - candidate.since, dialled=not candidate.linked)
         candidate.state = "proven"
         candidate.last_seen = now
+        self._claims.proven(candidate.long_id ^ self._shortlist.goal)
         self.answers += 1
         self.hops = max(self.hops, candidate.hop)
         if candidate.hop < self._config.lookup_hops:
@@ -258,7 +288,7 @@ class Lookup:
         self.failed(candidate.peer)
         del self._asked[candidate.peer]
         self._heard.discard(candidate.peer)
-        self._claimed.pop(candidate.peer, None)
+        self._claims.asked.pop(candidate.peer, None)
         self.calls -= 1
 
     def nearest(self) -> list[Contact]:
@@ -290,7 +320,7 @@ class Lookup:
         if candidate.until < self._until:
             self._until = candidate.until
         self._waiting[candidate.peer] = self._asked[candidate.peer] = candidate
-        self._claimed[candidate.peer] = candidate
+        self._claims.asked[candidate.peer] = candidate
         self.calls += 1
 
     def _give_up_on_slow(self, now: float) -> None:

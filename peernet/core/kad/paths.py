@@ -13,7 +13,7 @@ from collections.abc import Container, Sequence
 
 from peernet.config.kad import KadConfig
 from peernet.core.kad.contact import Contact
-from peernet.core.kad.lookup import Candidate, Lookup
+from peernet.core.kad.lookup import Candidate, Claims, Lookup
 from peernet.core.kad.pace import Pace
 from peernet.types import DhtKey, PeerId
 from peernet.wire.kad import WireContact
@@ -36,16 +36,18 @@ class Paths:
         config: KadConfig,
         pace: Pace,
         links: Container[PeerId] = (),
+        calls: int | None = None,
     ) -> None:
-        """Deal `seeds` out to the paths in turn, so that each begins at a near one."""
+        """Deal `seeds` out to the paths in turn, so that each begins at a near one. calls: of one path, else as
+        configured."""
         self.target = target
         self.done = False
         self._config = config
         count = max(1, min(config.paths, len(seeds)))
         # Few paths, as in a join through one or two peers, ask as much as many do.
         alpha = max(config.path_alpha, min(config.alpha, config.paths // count))
-        calls = max(config.path_calls, config.lookup_calls // count)
-        claimed: dict[PeerId, Candidate] = {}
+        calls = calls or max(config.path_calls, config.lookup_calls // count)
+        claims = Claims(config.k)
         self._paths = [
             Lookup(
                 target,
@@ -54,7 +56,7 @@ class Paths:
                 config=config,
                 pace=pace,
                 links=links,
-                claimed=claimed,
+                claims=claims,
                 alpha=alpha,
                 calls=calls,
             )

@@ -13,7 +13,7 @@ from kademlia.node import NodeHeap
 
 from peernet.config.kad import KadConfig
 from peernet.core.kad.contact import Contact, number, place
-from peernet.core.kad.lookup import Candidate, Lookup, Shortlist
+from peernet.core.kad.lookup import Candidate, Claims, Lookup, Shortlist
 from peernet.core.kad.pace import Pace
 from peernet.core.kad.table import Table
 from peernet.types import DhtKey, PeerId
@@ -212,8 +212,8 @@ def test_a_reply_of_thousands_is_cut_to_k(make: Make) -> None:
 
 def test_paths_that_share_their_claims_are_disjoint(make: Make) -> None:
     some = peers(12)
-    claimed: dict[PeerId, Candidate] = {}
-    paths = [make(*some, claimed=claimed, alpha=1, config=replace(CONFIG, k=12)) for _ in range(3)]
+    claims = Claims(12)
+    paths = [make(*some, claims=claims, alpha=1, config=replace(CONFIG, k=12)) for _ in range(3)]
     taken: list[PeerId] = []
     while not all(path.done for path in paths):
         for path in paths:
