@@ -46,12 +46,12 @@ class KadConfig:
     """A bucket that no lookup has touched for so long is refreshed (the paper's hour). Jittered by a quarter."""
 
     scout_path_calls: int = 2
-    """Calls of each of the `paths` that refresh a far bucket: one to a contact, one to a peer that it names. Lookups
-    need a contact there that lives, and colluders get no larger share of the bucket than they have of the table."""
+    """Calls of each of the `paths` that refresh a far bucket: one to a contact, one to a peer that it names.
+    Lookups need a contact there that lives, and colluders get no larger share there than they have elsewhere."""
 
     bucket_enough: int = 8
-    """Contacts of a far bucket with which a newcomer is content, and does not look for others: eight disjoint paths
-    begin at different ones. The rest comes by itself, as each peer that joins calls some 30 others."""
+    """Contacts of a far bucket with which a newcomer is content, and does not look for others: eight disjoint
+    paths begin at different ones. The rest comes by itself, as each peer that joins calls some 30 others."""
 
     refreshes: int = 2
     """Buckets refreshed by one tick, so that refreshes never fill the queue of lookups."""
