@@ -9,8 +9,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, NoReturn
 
 from peernet.config.environments import (
     MAX_BLOCK_CHARS,
@@ -21,19 +19,13 @@ from peernet.config.environments import (
     MAX_REQUIREMENTS,
 )
 from peernet.errors import ProjectError
+from peernet.project.pep508 import PACKAGE_NAME, canonical_name, is_met, normal_form
 from peernet.results import short_repr
-
-if TYPE_CHECKING:
-    from packaging.requirements import Requirement
 
 _OPENING = re.compile(r"# /// ([a-zA-Z0-9-]+)")
 _CLOSING = "# ///"
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _MICROS = 100
 """Releases of one minor version of Python that are thought of. There were 20 at most."""
-
-_OWN_INDEX = "each peer takes packages from its own index: name a package and its version, as in 'numpy>=1.26'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +73,7 @@ def check(texts: Iterable[str]) -> tuple[str, ...]:
         raise ProjectError(f"requirements={short_repr(texts)}: it must be a list of them, as in [{texts!r}]")
     normal: set[str] = set()
     for text in texts:
-        normal.add(_normal(text))
+        normal.add(normal_form(text))
         if len(normal) > MAX_REQUIREMENTS:
             raise ProjectError(
                 f"there are more than {MAX_REQUIREMENTS} requirements; name what is imported, not what that needs"
@@ -98,7 +90,7 @@ def lacking(requirements: Iterable[str], installed: Mapping[str, str]) -> tuple[
     Raises:
         ProjectError: one is not what `check` returns.
     """
-    return tuple(text for text in requirements if not _is_met(text, installed))
+    return tuple(text for text in requirements if not is_met(text, installed))
 
 
 def is_version_in(minor: str, versions: str) -> bool:
@@ -114,11 +106,6 @@ def is_version_in(minor: str, versions: str) -> bool:
     except InvalidSpecifier:
         raise ProjectError(f"{versions!r} is no range of versions; write it as in '>=3.11'") from None
     return any(wanted.contains(f"{minor}.{micro}", prereleases=True) for micro in range(_MICROS))
-
-
-def canonical_name(name: str) -> str:
-    """The normal form of a package's name: `Foo_Bar.baz` and `foo-bar-baz` are one package (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def installed_packages() -> tuple[str, ...]:
@@ -145,7 +132,7 @@ def _installed() -> tuple[dict[str, str], Counter[str]]:
     needed: Counter[str] = Counter()
     for distribution in metadata.distributions(path=getsitepackages()):
         name = distribution.name
-        if not isinstance(name, str) or not _NAME.fullmatch(name) or not distribution.version:
+        if not isinstance(name, str) or not PACKAGE_NAME.fullmatch(name) or not distribution.version:
             continue  # the remains of a broken installation
         found.setdefault(canonical_name(name), distribution.version)
         needed.update({_name_in(text) for text in distribution.requires or ()})
@@ -169,80 +156,8 @@ def _listed(found: Mapping[str, str], needed: Mapping[str, int]) -> tuple[str, .
 
 def _name_in(text: str) -> str:
     """The canonical name at the start of a distribution's requirement, or nothing."""
-    match = _NAME.match(text)
+    match = PACKAGE_NAME.match(text)
     return canonical_name(match.group()) if match else ""
-
-
-# --- one requirement ------------------------------------------------------------------------------------------
-
-
-def _normal(text: object) -> str:
-    if not isinstance(text, str):
-        raise ProjectError(f"the requirement {short_repr(text)} must be a text, as in 'numpy>=1.26'")
-    text = text.strip()
-    if len(text) > MAX_REQUIREMENT_CHARS:
-        raise ProjectError(
-            f"the requirement {text[:40]!r}… has {len(text)} characters; it may have {MAX_REQUIREMENT_CHARS}"
-        )
-    requirement = _parse(text)
-    requirement.name = canonical_name(requirement.name)
-    normal = str(requirement)
-    if len(normal) > MAX_REQUIREMENT_CHARS:
-        raise ProjectError(
-            f"the requirement {text[:40]!r}… is too long: {len(normal)} characters when written out"
-        )
-    return normal
-
-
-def _parse(text: str) -> Requirement:
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    if text.startswith("-"):
-        _refuse(text, "it is an option of an installer; " + _OWN_INDEX)
-    try:
-        requirement = Requirement(text)
-    except InvalidRequirement as error:
-        if "://" in text or text.startswith(("git+", "hg+", "svn+", "bzr+")):
-            _refuse(text, "it is a URL; " + _OWN_INDEX)
-        if text.startswith((".", "/", "\\", "~")) or "/" in text.partition(";")[0]:
-            _refuse(text, "it is a path, and only this machine has it; " + _OWN_INDEX)
-        reason = str(error).partition("\n")[0]
-        _refuse(text, f"{reason}; write it as in 'numpy>=1.26' (PEP 508)")
-    except RecursionError:
-        _refuse(text, "its marker is nested too deep; write fewer parentheses")
-    if requirement.url is not None:
-        _refuse(text, "it names a URL; " + _OWN_INDEX)
-    if requirement.name.lower().endswith(_ARCHIVES):
-        _refuse(text, "it is the name of a file; " + _OWN_INDEX)
-    if requirement.extras:
-        extras = ", ".join(sorted(requirement.extras))
-        _refuse(text, f"a peer can't say whether it has the extra {extras}; name the packages that it stands for")
-    return requirement
-
-
-def _refuse(text: str, reason: str) -> NoReturn:
-    raise ProjectError(f"the requirement {text!r} can't be used: {reason}")
-
-
-@lru_cache(maxsize=1024)
-def _cached(text: str) -> Requirement:
-    """A requirement that is only read. The bound is that of all requirements of 16 jobs."""
-    return _parse(text)
-
-
-def _is_met(text: str, installed: Mapping[str, str]) -> bool:
-    from packaging.version import InvalidVersion, Version
-
-    requirement = _cached(text)
-    if requirement.marker is not None and not requirement.marker.evaluate():
-        return True
-    version = installed.get(canonical_name(requirement.name))
-    if version is None:
-        return False
-    try:
-        return requirement.specifier.contains(Version(version), prereleases=True)
-    except InvalidVersion:
-        return not requirement.specifier
 
 
 # --- the block ------------------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ from peernet.config.builds import BuildConfig
 from peernet.errors import BuildError, LockError, ProjectError
 from peernet.project.bundle import running_python
 from peernet.project.lock import Lock, LockedPackage, running_platform
-from peernet.project.requirements import canonical_name, check
+from peernet.project.pep508 import canonical_name
+from peernet.project.requirements import check
 from peernet.sandbox.environments.installer import Installer
 
 

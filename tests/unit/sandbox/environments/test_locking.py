@@ -81,7 +81,7 @@ def test_a_wrong_requirement_never_reaches_the_installer() -> None:
 
 def test_an_interpreter_without_pip_is_told_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     without = tmp_path / "python"
-    without.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S -c "import runpy; runpy.run_module(\'pip\')"\n')
+    without.write_text(f"#!/bin/sh\nexec {sys.executable} -I -S -c \"import runpy; runpy.run_module('pip')\"\n")
     without.chmod(0o755)
     monkeypatch.setattr(installer, "sys", SimpleNamespace(executable=str(without)))
     with pytest.raises(LockError, match=r"has no pip: install it with .* -m ensurepip"):

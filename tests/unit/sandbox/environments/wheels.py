@@ -33,7 +33,7 @@ def make_wheel(
     path = folder / f"{module}-{version}-{tag}.whl"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for inner, text in content.items():
-            archive.writestr(zipfile.ZipInfo(inner), text)
+            archive.writestr(zipfile.ZipInfo(inner), text, zipfile.ZIP_DEFLATED)
     return path
 
 
