@@ -48,11 +48,11 @@ def adopt_orphans() -> None:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1, name="prctl(PR_SET_CHILD_SUBREAPER)")
 
 
-def own_children() -> list[int]:
-    """The pids of this single-threaded process's children, orphans it adopted included. Empty but on Linux."""
+def children_of(process: int) -> list[int]:
+    """The pids of a single-threaded process's children, orphans it adopted included. Empty but on Linux."""
     try:
-        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
-    except FileNotFoundError:
+        return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
         return []
 
 

@@ -273,7 +273,7 @@ class Zygote:
 
     def _kill_strays(self, groups: Collection[int]) -> None:
         """Kill orphans that left their slice's process group, or outlived it."""
-        for pid in system.own_children():
+        for pid in system.children_of(os.getpid()):
             if pid in groups:
                 continue
             with contextlib.suppress(ProcessLookupError):

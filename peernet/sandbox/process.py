@@ -101,15 +101,26 @@ class BoxProcess:
             await self._stream.aclose()
             with trio.move_on_after(self._config.close_seconds):
                 await self._exit()
-            self.kill()
-            await self._exit()
-            with trio.move_on_after(self._config.close_seconds):
-                # In tier A it has a pid namespace below it, whose end shows here: nobody is left to write.
-                await self.read_output(_ignore)
+            await self._kill_with_children()
             await self._printed.aclose()
             with contextlib.suppress(OSError):
                 # What can't be removed now goes, or is complained of, when the executor closes.
                 await trio.to_thread.run_sync(wipe, self._folder)
+
+    async def _kill_with_children(self) -> None:
+        """Kill what has not ended in time, and wait for its children too: the kernel kills them a moment later.
+        The only one in tier A is the first of a pid namespace, which ends when all in it have ended."""
+        if self._popen.returncode is not None:
+            return
+        opened = [_open_pidfd(pid) for pid in system.children_of(self._popen.pid)]
+        handles = [handle for handle in opened if handle is not None]
+        self.kill()
+        await self._exit()
+        with trio.move_on_after(self._config.close_seconds):
+            for handle in handles:
+                await trio.lowlevel.wait_readable(handle)
+        for handle in handles:
+            os.close(handle)
 
     async def _exit(self) -> None:
         """Wait until it has ended, and reap it. What is left of its process group ends with it."""
@@ -125,10 +136,6 @@ class BoxProcess:
             os.close(handle)
         self.kill()
         self._popen.wait()
-
-
-def _ignore(data: bytes) -> None:
-    """What is printed while a box ends concerns nobody."""
 
 
 def _open_pidfd(pid: int) -> int | None:
