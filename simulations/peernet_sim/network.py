@@ -57,6 +57,7 @@ class Network:
         self._trace = trace
         self._wire = wire
         self._heard = heard
+        self._rng = rng
         self._handles = count(1)
         self._deadlines: dict[float, deque[tuple[float, Machine, int, int]]] = {}
         self.links = Links(engine, config, post)
@@ -231,7 +232,7 @@ class Network:
         arrives = sent + link.delay + (taken - now)
         weather = self.weather
         if weather.jitter is not None:
-            arrives += weather.held(source, target)
+            arrives += weather.jitter.seconds(source.index, target.index, self._rng)
         copies, reorders = 1, False
         if weather.active:
             copies, extra, reorders = weather.judge(source, target, kind, size)

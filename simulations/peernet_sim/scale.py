@@ -25,6 +25,10 @@ from peernet_sim.world import World, limited
 PROGRESS_EVERY = 1.0
 """Virtual seconds between two words of progress."""
 
+COLLECT_EVERY = 2_000_000
+"""Acts between two looks for garbage in cycles. An act leaves some ten bytes of it, and a look at 10,000 peers
+takes two seconds, so that neither shows."""
+
 KIB = 1024
 
 
@@ -54,6 +58,7 @@ class Run:
         self.workload = Workload(self.world, self.measures)
         watchers.all += [self.inspector, self.ledger]
         self.violations: list[Violation] = []
+        self._collected = 0
 
     def go(self) -> Report:
         """Run it to its end, or to the first broken invariant."""
@@ -81,6 +86,9 @@ class Run:
 
     def _look(self) -> None:
         self.inspector.look()
+        if self.world.engine.steps >= self._collected + COLLECT_EVERY:
+            self._collected = self.world.engine.steps
+            gc.collect()
         self.world.engine.after(self.plan.check_every, self._look)
 
     def _tell(self) -> None:
@@ -166,7 +174,8 @@ def peak_rss() -> int:
 
 @contextmanager
 def _calm_collector() -> Iterator[None]:
-    """Keep the cyclic collector from walking over a world of millions of live objects again and again."""
+    """Keep the cyclic collector from walking over a world of millions of live objects again and again; what is
+    there before a run is never walked over. `Run` calls it now and then."""
     was_on = gc.isenabled()
     gc.collect()
     gc.freeze()

@@ -10,7 +10,7 @@ from functools import partial
 
 from peernet_sim.faults import gossips, lifecycle, misguides, rules
 from peernet_sim.faults.compiling import Apply, Compilation
-from peernet_sim.faults.hostile import Honest
+from peernet_sim.faults.hostile import Honest, Later
 from peernet_sim.faults.liars import Lazy, Liar
 from peernet_sim.faults.minting import MOST_BITS
 from peernet_sim.faults.selection import (
@@ -187,11 +187,12 @@ def _churn(table: Table, sets: Sets) -> Apply:
 
 
 def _hostile(table: Table, sets: Sets, make: Callable[[tuple[int, ...]], Honest]) -> Apply:
-    peers = read_selection(table, "peers", sets)
+    peers, since = read_selection(table, "peers", sets), table.number("from", 0.0)
 
     def apply(to: Compilation) -> None:
         members = to.members(peers)
-        to.behave(members, partial(make, tuple(ordered(members))))
+        one = partial(make, tuple(ordered(members)))
+        to.behave(members, one if since <= 0 else lambda: Later(since, one()))
 
     return apply
 

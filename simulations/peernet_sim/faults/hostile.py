@@ -31,6 +31,33 @@ class Honest:
         return values
 
 
+class Later(Honest):
+    """A peer that does as its core says until it turns. since: virtual seconds."""
+
+    def __init__(self, since: float, behaviour: Behaviour) -> None:
+        self.since = since
+        self.behaviour = behaviour
+        self.name = behaviour.name
+
+    def _now(self, world: World) -> Behaviour | Honest:
+        return self.behaviour if world.now >= self.since else _HONEST
+
+    def outgoing(self, index: int, effect: Any, world: World) -> list[Any]:
+        """Ask the one whose time it is."""
+        return self._now(world).outgoing(index, effect, world)
+
+    def incoming(self, index: int, event: Any, world: World) -> list[Any]:
+        """Ask the one whose time it is."""
+        return self._now(world).incoming(index, event, world)
+
+    def compute(self, index: int, values: list[Any], world: World) -> list[Any] | None:
+        """Ask the one whose time it is."""
+        return self._now(world).compute(index, values, world)
+
+
+_HONEST = Honest()
+
+
 class Several(Honest):
     """A peer that is hostile in several ways: what one lets through goes to the next."""
 

@@ -21,7 +21,7 @@ from peernet.wire.gossip import Rumour, Unfriend
 from peernet.wire.kad import Alive, FindNode, FindValue, Nodes, Probe, Store, Values
 from peernet.wire.signed import ADVERT, Advert
 from peernet_sim.faults.gossips import MOST_AT_ONCE, ForgedAdverts, Mute, Spam
-from peernet_sim.faults.hostile import Honest, Several
+from peernet_sim.faults.hostile import Honest, Later, Several
 from peernet_sim.faults.liars import Lazy, Liar, wrong
 from peernet_sim.faults.misguides import Eclipse, HugeReplies, Withhold
 
@@ -202,3 +202,13 @@ def test_a_mute_peer_keeps_rumours_and_answers_calls(diary: Any) -> None:
     assert peer.outgoing(1, fx.Send(ASKER, (), Rumour(b"x", 0, 1)), diary) == []
     leaving = fx.Send(ASKER, (), Unfriend())
     assert peer.outgoing(1, leaving, diary) == [leaving]
+
+
+def test_a_peer_may_turn_later(diary: Any) -> None:
+    peer, truth = Later(10.0, Several((Lazy(), Mute()))), [1, 2]
+    rumour = fx.Send(ASKER, (), Rumour(b"", 0, 1))
+    assert peer.name == "lazy and mute"
+    assert peer.outgoing(3, rumour, diary) == [rumour] and peer.compute(3, truth, diary) == truth
+    diary.now = 10.0
+    assert peer.outgoing(3, rumour, diary) == [] and peer.compute(3, truth, diary) is None
+    assert peer.incoming(3, ev.Tick(), diary) == [ev.Tick()]
