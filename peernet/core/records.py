@@ -25,8 +25,9 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class JobRecord(Record, frozen=True, array_like=True, gc=False):
-    """A job that this peer owns. manifest: its envelope. pickles: its results are pickles, which only the
-    user's own peers may make. The numbers of a finished job are final."""
+    """A job that this peer owns. manifest: its envelope. policy: how its results are verified, as
+    `core.work.policies.choose` reads it. pickles: its results are pickles, which only the user's own peers may make.
+    The numbers of a finished job are final."""
 
     space: ClassVar[str] = "job"
 
@@ -54,7 +55,7 @@ class JobRecord(Record, frozen=True, array_like=True, gc=False):
     slices: int = 0
     value: Payload | None = None
     stats: bytes = b""
-    confidence: float | None = None
+    policy: str = ""
     pickles: bool = False
 
     def key(self) -> bytes:

@@ -21,6 +21,7 @@ from peernet.core.work.owner.fitting import OTHERS_PICKLES
 from peernet.core.work.owner.job import Job, view_of
 from peernet.core.work.owner.preparing import Preparation
 from peernet.core.work.owner.restoring import JobImage, pin_result, restore_job
+from peernet.core.work.policies import Scores
 from peernet.core.work.stats import JobView
 from peernet.core.work.trust import Trust
 from peernet.errors import EnvelopeError, ProtocolError
@@ -52,7 +53,9 @@ class Owner:
         self._ctx = ctx
         draws = type(ctx.random)(int.from_bytes(ctx.secret(32), "big"))
         self.trust = Trust(ctx)
-        self._crew = Crew(ctx, self.trust, spread, draws, self._busy, self._seated, known)
+        self._crew = Crew(
+            ctx, self.trust, spread, draws, self._busy, self._seated, known, Scores(ctx.config.trust.peers)
+        )
         self._preparing: dict[Preparation, None] = {}
         self._running: dict[JobId, Job] = {}
         self._ended: OrderedDict[JobId, JobRecord] = OrderedDict()

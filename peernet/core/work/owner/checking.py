@@ -51,6 +51,7 @@ class Checking:
     def settled(self, entry: Slice, key: Key) -> None:
         """A slice is accepted: those who agree with it have passed a check, if there are several, and those who do
         not have failed one."""
+        self._job.policy.settled(entry.votes.values(), key)
         if not self._job.policy.retains:
             return
         self.agreed(entry, key)
@@ -126,6 +127,8 @@ class Checking:
         for lease in [lease for lease in entry.leases.values() if lease.peer == peer]:
             del entry.leases[lease.id]
             job.leases.settle(lease, None)
+        if entry.state == "leased" and not entry.votes and not entry.leased:
+            job.slices.advance(entry, "freed")
         if not job.over:
             job.verdicts.judge(entry)
 

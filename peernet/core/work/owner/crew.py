@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from peernet.core.advertcache import AdvertView
 from peernet.core.context import Context
+from peernet.core.work.policies import Scores
 from peernet.core.work.trust import Trust
 from peernet.identity.envelope import seal
 from peernet.types import PeerId
@@ -27,9 +28,9 @@ builds it for the neighbours who see this peer at these addresses; it is called 
 class Crew:
     """Shared by all jobs of one owner.
 
-    trust: what is known of the peers. draws: the secret source that chooses peers and slices, so that nobody can
-    foresee what it gets. busy: peers that hold leases of running jobs. seated: peers that have a seat in one.
-    known: adverts, this peer's included.
+    trust: what is known of the peers; scores: the same as other systems keep it. draws: the secret source that
+    chooses peers and slices, so that nobody can foresee what it gets. busy: peers that hold leases of running
+    jobs. seated: peers that have a seat in one. known: adverts, this peer's included.
     """
 
     ctx: Context
@@ -39,6 +40,7 @@ class Crew:
     busy: Callable[[], Iterable[PeerId]]
     seated: Callable[[], Iterable[PeerId]]
     known: Callable[[], Iterable[AdvertView]]
+    scores: Scores
     _sequence: int = 0
     _proven: OrderedDict[PeerId, None] = field(default_factory=OrderedDict)
 

@@ -44,6 +44,9 @@ class Intake:
     def take(self, peer: PeerId, message: Return) -> Taken | str:
         """Take a batch. The answer is a receipt for what was taken, or why nothing was."""
         job = self._job
+        if job.crew.trust.shut(peer) and not job.trusted(peer):
+            job.ctx.refuse("results: of a peer that is shut out", peer, "")
+            return "its results are not wanted"
         batch = self._open(peer, message)
         if isinstance(batch, str):
             job.ctx.refuse(f"results: {batch}", peer, "")

@@ -50,7 +50,7 @@ class Job:
         self.id = record.job
         self.host = host
         trust = ctx.config.trust
-        self.policy = choose(record, crew.trust)
+        self.policy = choose(record.policy, crew.trust, crew.scores)
         self.slices = SliceTable(self.policy, config.spent_leases, Retention(trust.retained, trust.retained_bytes))
         self.leases = LeaseTable(config.spent_leases)
         self.seats = SeatTable(config, self.leases)
@@ -265,6 +265,7 @@ class Job:
             working=working,
             waiting_reason=self.watch.waiting_reason(),
             unfit=self.fitting.unfit(),
+            unfit_text=self.fitting.hopeless() or self.fitting.text(),
             fit=self.fitting.fit(),
             pickles=record.pickles,
             eta_seconds=self._eta(),

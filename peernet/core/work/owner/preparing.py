@@ -15,7 +15,7 @@ from peernet.core.work.owner.crew import Crew
 from peernet.core.work.owner.fitting import NO_OWN
 from peernet.core.work.owner.job import Job
 from peernet.core.work.owner.sizing import Sizing
-from peernet.core.work.policies import choose
+from peernet.core.work.policies import choose, policy_text
 from peernet.identity.digest import digest
 from peernet.types import JobId
 from peernet.wire.base import ENVELOPE_LIMIT
@@ -46,6 +46,7 @@ class Preparation:
         self._submission = submission
         self._ended = ended
         self._host = JobId(ctx.secret(32))
+        self._policy = ""
 
     def start(self) -> None:
         """Open the host."""
@@ -75,7 +76,9 @@ class Preparation:
         opened = outcome.value
         assert isinstance(opened, HostOpened), "the host answered something else"
         try:
-            choose(opened, self._crew.trust)
+            declared = policy_text(opened.confidence, opened.replicas, opened.quorum)
+            self._policy = self._submission.policy or declared
+            choose(self._policy, self._crew.trust, self._crew.scores)
         except ValueError as error:
             self._refuse(Failure("usage", str(error)))
             return
@@ -129,7 +132,7 @@ class Preparation:
             slice_size=opened.slice_size,
             replicas=opened.replicas,
             quorum=opened.quorum,
-            confidence=opened.confidence,
+            policy=self._policy,
             timeout=opened.timeout,
             reduces=opened.reduces,
             trusted=given.trusted,

@@ -65,6 +65,9 @@ class Verdicts:
         job = self._job
         votes = entry.votes.values()
         key = job.policy.decide(votes)
+        if key is not None and entry.state == "open":
+            # Its last lease was lost, and then a vote of before came to be believed.
+            job.slices.advance(entry, "revived")
         if key is None and len(votes) >= job.policy.limit:
             job.slices.advance(entry, "given up")
             kinds = len({vote.key for vote in votes})

@@ -62,8 +62,8 @@ class Watch:
             return
         self._timer = job.ctx.after(job.ctx.config.work.beat, self._beat)
         self._mark_late()
-        job.fitting.look()
         self._unheard.look()
+        job.fitting.look()
         short = self._shortage()
         job.offering.beat(bool(short))
         self._be_patient(short)

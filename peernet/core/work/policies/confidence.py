@@ -76,6 +76,9 @@ class Confidence:
         config = self.trust.config
         return config.own_audits if trusted else config.audits
 
+    def settled(self, votes: Collection[Vote], key: Key) -> None:
+        """See `Policy.settled`. What is learnt is learnt by `owner.checking`, from agreement as well."""
+
     def enough(self, peers: Collection[PeerId]) -> bool:
         """See `Policy.enough`."""
         return self._reached(peers) >= self.target

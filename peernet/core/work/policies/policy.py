@@ -51,6 +51,10 @@ class Policy(Protocol):
         """Return the share of leases that repeat a decided slice. trusted: of trusted workers."""
         ...
 
+    def settled(self, votes: Collection[Vote], key: Key) -> None:
+        """Learn from a slice that was accepted with these votes."""
+        ...
+
     def enough(self, peers: Collection[PeerId]) -> bool:
         """Return whether these peers, none of them trusted, can get a slice accepted if they agree."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from peernet.core.work.policies.plain import Plain
 from peernet.core.work.votes import Key, Vote, counts
 from peernet.types import PeerId
 
@@ -16,7 +17,7 @@ DEFAULT_QUORUM = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Quorum:
+class Quorum(Plain):
     """How many executions a slice gets and how many must agree.
 
     replicas: executions asked for at first. quorum: equal results that accept. believes: one result of a trusted
@@ -26,7 +27,6 @@ class Quorum:
     replicas: int
     quorum: int
     believes: bool
-    retains: bool = False
 
     @classmethod
     def of(cls, replicas: int | None, quorum: int | None) -> Quorum:
@@ -74,14 +74,6 @@ class Quorum:
         best = max(counts(votes).values(), default=0)
         target = max(self.replicas, given + self.quorum - best)
         return max(0, min(target, self.limit) - given - live)
-
-    def holds(self, vote: Vote, checking: int) -> bool:
-        """See `Policy.holds`. Nothing waits: every result is checked by another."""
-        return False
-
-    def audits(self, *, trusted: bool) -> float:
-        """See `Policy.audits`."""
-        return 0.0
 
     def enough(self, peers: Collection[PeerId]) -> bool:
         """See `Policy.enough`."""

@@ -1,0 +1,34 @@
+"""What policies have in common that neither wait, nor audit, nor take anything back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from peernet.core.work.votes import Key, Vote
+
+
+class Plain:
+    """The part of `Policy` for which there is a plain answer."""
+
+    __slots__ = ()
+
+    @property
+    def believes(self) -> bool:
+        """See `Policy.believes`."""
+        return True
+
+    @property
+    def retains(self) -> bool:
+        """See `Policy.retains`."""
+        return False
+
+    def holds(self, vote: Vote, checking: int) -> bool:
+        """See `Policy.holds`."""
+        return False
+
+    def audits(self, *, trusted: bool) -> float:
+        """See `Policy.audits`."""
+        return 0.0
+
+    def settled(self, votes: Collection[Vote], key: Key) -> None:
+        """See `Policy.settled`."""

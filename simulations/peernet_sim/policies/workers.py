@@ -1,0 +1,64 @@
+"""Workers as verification sees them: who they are, how fast, and how they lie."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from peernet.types import PeerId
+
+if TYPE_CHECKING:
+    from random import Random
+
+Kind = Literal["honest", "independent", "colluding", "sleeper", "rejoining"]
+
+LIARS: tuple[Kind, ...] = ("independent", "colluding", "sleeper", "rejoining")
+"""Kinds of liars. independent: each of its lies is another one. colluding: all tell the same lie about a slice.
+sleeper: colluding, after a number of honest results. rejoining: colluding, and back under a fresh key when banned.
+"""
+
+TRUE = b"true"
+"""What an honest worker makes of any slice: results are told apart by their bytes only."""
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """One worker. number: of the machine, which stays; key: its peer id, which a rejoining liar changes.
+
+    seconds: what a slice takes it. naps: honest results before a sleeper lies. done: results so far.
+    """
+
+    number: int
+    kind: Kind
+    seconds: float
+    naps: int = 0
+    done: int = 0
+    lives: int = 0
+    key: PeerId = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.be_born()
+
+    def be_born(self) -> None:
+        """Take a fresh key."""
+        self.lives += 1
+        self.key = PeerId(hashlib.sha256(f"worker {self.number} life {self.lives}".encode()).digest())
+
+    def compute(self, index: int, random: Random) -> bytes:
+        """Return what it says about a slice."""
+        self.done += 1
+        if self.kind == "honest" or (self.kind == "sleeper" and self.done <= self.naps):
+            return TRUE
+        if self.kind == "independent":
+            return b"lie %d" % random.getrandbits(60)
+        return b"lie about %d" % index
+
+
+def make_workers(peers: int, share: float, kind: Kind, naps: int, random: Random) -> list[Worker]:
+    """Return the workers of a network. share: of liars, from 0 to 1. Speeds vary by a factor of about four."""
+    liars = round(peers * share)
+    return [
+        Worker(number, kind if number < liars else "honest", random.lognormvariate(0.0, 0.35), naps)
+        for number in range(peers)
+    ]
