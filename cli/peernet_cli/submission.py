@@ -50,6 +50,11 @@ class Choices:
     name: str | None = None
     patience: float = 10.0
     detach: bool = False
+    memory: str | None = None
+    scratch: str | None = None
+    require_sandbox: str | None = None
+    sandbox_tier: str | None = None
+    dry_run: bool = False
 
 
 def run(terminal: Terminal, choices: Choices) -> None:
@@ -59,6 +64,11 @@ def run(terminal: Terminal, choices: Choices) -> None:
         PeernetError: what was wrong with the command line or the project, or why the job failed.
     """
     request = prepare(choices)
+    if choices.dry_run:
+        from peernet_cli.dryrun import show
+
+        show(terminal, request)
+        return
     home = open_home()
     running = ControlClient(home.control_socket).running()
     if not running and (choices.no_local or choices.detach):
@@ -72,12 +82,7 @@ def run(terminal: Terminal, choices: Choices) -> None:
         workers = counted(usable_cores(), "worker")
         terminal.note(f"no peer is running here: starting a local swarm of {workers}")
     with _interruptible(), _submitted(terminal, choices, request, home) as job:
-        if terminal.json:
-            terminal.emit({"event": "submitted", "job": job.id})
-        elif choices.detach:
-            terminal.line(job.id)
-        else:
-            terminal.note(f"job {job.id[:10]} is submitted")
+        _tell_submitted(terminal, choices, job)
         if choices.detach:
             return
         row = follow(job.client, job.id, terminal)
@@ -88,18 +93,36 @@ def run(terminal: Terminal, choices: Choices) -> None:
         hand_out(terminal, row, lambda: jobs.values(row), choices.output)
 
 
+def _tell_submitted(terminal: Terminal, choices: Choices, job: Job) -> None:
+    """Say that the job is submitted, and who is known not to be able to take part: before anything runs there."""
+    told = job.submitted
+    if terminal.json:
+        unfit = [{"why": group.why, "peers": list(group.peers)} for group in told.unfit]
+        terminal.emit({"event": "submitted", "job": job.id, "fit": told.fit, "unfit": unfit})
+    elif choices.detach:
+        terminal.line(job.id)
+    else:
+        terminal.note(f"job {job.id[:10]} is submitted")
+    if job.note:
+        terminal.note(job.note)
+    if told.text:
+        terminal.note(told.text)
+
+
 def prepare(choices: Choices) -> Submit:
     """Check everything that needs no peer and runs no code of the user, and bundle the source.
 
     Raises:
         UsageError: an option is out of range, or the project's source can't be used.
     """
-    make_options(
+    options = make_options(
         slice_size=choices.slice_size,
         replicas=choices.replicas,
         quorum=choices.quorum,
         timeout=choices.timeout,
         name=choices.name,
+        memory=choices.memory,
+        scratch=choices.scratch,
     )
     if choices.local is not None and not 1 <= choices.local <= MAX_WORKERS:
         raise UsageError(f"--local {choices.local}: a local swarm has 1 to {MAX_WORKERS} workers")
@@ -127,6 +150,9 @@ def prepare(choices: Choices) -> Submit:
         quorum=choices.quorum,
         timeout=choices.timeout,
         patience=choices.patience,
+        memory=options.memory,
+        scratch=options.scratch,
+        tier=choices.require_sandbox or "",
     )
 
 
@@ -177,7 +203,13 @@ def _refuse_or_finish(terminal: Terminal, choices: Choices, request: Submit, hom
 @contextmanager
 def _submitted(terminal: Terminal, choices: Choices, request: Submit, home: Home) -> Iterator[Job]:
     """Hand the job over; when interrupted, ask it to stop, and end its local swarm whatever happens."""
-    with submit_request(request, home, local=choices.local, start_local=not choices.no_local) as job:
+    with submit_request(
+        request,
+        home,
+        local=choices.local,
+        start_local=not choices.no_local,
+        sandbox_tier=choices.sandbox_tier,
+    ) as job:
         try:
             yield job
         except KeyboardInterrupt:

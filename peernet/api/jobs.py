@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Literal, Self, TypeVar, cast
 
 import sniffio
 
@@ -22,8 +22,10 @@ from peernet.errors import (
     StorageError,
     TaskError,
     TooFewPeersError,
+    UsageError,
 )
-from peernet.project import Project, bundle_project
+from peernet.project import Project, bundle_project, make_options
+from peernet.project.pickledresults import load_result
 from peernet.results import decode
 from peernet.runtime.machine import usable_cores
 from peernet.storage.home import Home
@@ -64,6 +66,10 @@ def submit(
     timeout: float | None = None,
     name: str | None = None,
     patience: float = 10.0,
+    memory: int | str | None = None,
+    scratch: int | str | None = None,
+    require_sandbox: Literal["A", "B"] | None = None,
+    sandbox_tier: Literal["A", "B", "C"] | None = None,
 ) -> Job:
     """Submit a project to the network of the peer that runs here, and return its job at once.
 
@@ -74,11 +80,17 @@ def submit(
         start_local: when no peer runs here, start a local swarm with a worker for each core. False: refuse.
         slice_size, replicas, quorum, timeout, name: override what the decorator says.
         patience: seconds to wait for enough peers before the job fails.
+        memory, scratch: override what the decorator says, as bytes or a text such as "512MiB".
+        require_sandbox: the lowest sandbox tier that may execute the job; any by default.
+        sandbox_tier: of a local swarm that is started for the job; the best that works by default.
 
     Raises:
         ProjectError, CannotTravelError: the project or one of its first arguments is wrong.
         NoPeerRunningError: no peer runs here and `start_local` is false.
     """
+    needs = make_options(memory=memory, scratch=scratch)
+    if require_sandbox not in (None, "A", "B"):
+        raise UsageError(f"require_sandbox={require_sandbox!r}: it must be 'A' or 'B', or None for any tier")
     host_bundle, worker_bundle = bundle_project(project)
     request = Submit(
         host_bundle=host_bundle.encode(),
@@ -90,11 +102,18 @@ def submit(
         quorum=quorum,
         timeout=timeout,
         patience=patience,
+        memory=needs.memory,
+        scratch=needs.scratch,
+        tier=require_sandbox or "",
     )
-    return submit_request(request, open_home(home), local=local, start_local=start_local)
+    return submit_request(
+        request, open_home(home), local=local, start_local=start_local, sandbox_tier=sandbox_tier
+    )
 
 
-def submit_request(request: Submit, home: Home, *, local: int | None, start_local: bool) -> Job:
+def submit_request(
+    request: Submit, home: Home, *, local: int | None, start_local: bool, sandbox_tier: str | None = None
+) -> Job:
     """Hand a request to the running peer, or to a local swarm started for it. See `submit`."""
     refuse_in_box()
     client = ControlClient(home.control_socket)
@@ -105,19 +124,25 @@ def submit_request(request: Submit, home: Home, *, local: int | None, start_loca
         raise NoPeerRunningError(
             f"no peer is running in {home.root}; start one with `peernet join`, or allow a local swarm"
         )
+    if sandbox_tier is not None and running and local is None:
+        raise UsageError(
+            f"sandbox tier {sandbox_tier}: it is that of a local swarm, and a peer runs here already; "
+            "start that one with `peernet join --sandbox-tier`, or add workers with --local N"
+        )
     swarm = None
     if local is not None or not running:
-        swarm = LocalSwarm(local if local is not None else usable_cores(), home, client if running else None)
+        workers = local if local is not None else usable_cores()
+        swarm = LocalSwarm(workers, home, client if running else None, sandbox_tier)
         swarm.start()
     try:
         if swarm is not None:
             request = _trusting(request, swarm.worker_ids)
-        job = client.ask(request, Submitted).job
+        submitted = client.ask(request, Submitted)
     except BaseException:
         if swarm is not None:
             swarm.close()
         raise
-    return Job(job, client, swarm)
+    return Job(submitted.job, client, swarm, submitted)
 
 
 def _check_enough(request: Submit, workers: int) -> None:
@@ -140,6 +165,8 @@ def _trusting(request: Submit, workers: tuple[str, ...]) -> Submit:
 class JobResults:
     """The results of a job in the order of the input, as they are accepted. Iterate with `for` or `async for`.
 
+    Pickled results (`results="pickle"`) are loaded here, in the caller's process: only own peers have made them.
+
     A project that reduces has one result: the reduced value. A job that fails raises once what was accepted
     before has been handed out.
     """
@@ -148,11 +175,13 @@ class JobResults:
         self._job = job
 
     def __iter__(self) -> Iterator[Any]:
+        pickles = self._job.status().pickles
         for reply in self._job.client.stream(Results(self._job.id)):
             if isinstance(reply, SliceValue):
-                yield from cast(list[Any], decode(reply.value))
+                values = cast(list[Any], decode(reply.value))
+                yield from map(load_result, values) if pickles else values
             elif isinstance(reply, FinalValue):
-                yield decode(reply.value)
+                yield load_result(decode(reply.value)) if pickles else decode(reply.value)
             elif isinstance(reply, JobReply):
                 raise_for_end(reply.row)
 
@@ -168,11 +197,20 @@ _END = object()
 class Job:
     """A submitted job. Use it as a context manager when it has a local swarm of its own: leaving ends the swarm.
 
-    id: the job's id, as `peernet show` takes it.
+    id: the job's id, as `peernet show` takes it. submitted: what the peer answered when the job was handed over.
+    note: what people have to know of how it runs, or nothing.
     """
 
-    def __init__(self, job: str, client: ControlClient, swarm: LocalSwarm | None = None) -> None:
+    def __init__(
+        self,
+        job: str,
+        client: ControlClient,
+        swarm: LocalSwarm | None = None,
+        submitted: Submitted | None = None,
+    ) -> None:
         self.id = job
+        self.submitted = submitted or Submitted(job)
+        self.note = "" if swarm is None else swarm.note
         self.client = client
         self._swarm = swarm
 

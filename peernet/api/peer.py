@@ -9,7 +9,9 @@ from typing import Any, Literal, Self
 
 from peernet.api.home import open_home, refuse_in_box
 from peernet.api.jobs import Job, submit_async
-from peernet.project import Project
+from peernet.config import Config
+from peernet.config.lending import LendConfig
+from peernet.project import Project, make_options
 from peernet.runtime.machine import usable_cores
 from peernet.runtime.node import Node, open_node
 from peernet.runtime.options import PeerOptions
@@ -26,6 +28,10 @@ class Peer:
         join: multiaddrs of peers to join through; one that answers is enough.
         slots: slices run at once; by default one for each core. 0 only submits.
         serves: whose code it runs: "anyone", or "mine" for keys marked as one's own.
+        sandbox_tier: the tier to run slices in, instead of the best that works.
+        require_sandbox: execute nothing in a tier below this one.
+        memory, scratch: the most that a slice may use here, in bytes or as a text such as "2GiB"; timeout: in
+            seconds. By default a slot's share of the free memory, 1 GiB, and a day.
 
     Raises, when entered:
         UsageError: the home, key, port or an address can't be used.
@@ -41,8 +47,14 @@ class Peer:
         join: tuple[str, ...] = (),
         slots: int | None = None,
         serves: Literal["anyone", "mine"] = "anyone",
+        sandbox_tier: Literal["A", "B", "C"] | None = None,
+        require_sandbox: Literal["A", "B"] | None = None,
+        memory: int | str | None = None,
+        timeout: float | None = None,
+        scratch: int | str | None = None,
     ) -> None:
         refuse_in_box()
+        lent = make_options(memory=memory, timeout=timeout, scratch=scratch)
         self._options = PeerOptions(
             home=open_home(home).root,
             host=host,
@@ -50,6 +62,9 @@ class Peer:
             join=join,
             slots=usable_cores() if slots is None else slots,
             serves=serves,
+            sandbox_tier=sandbox_tier,
+            require_sandbox=require_sandbox,
+            config=Config(lend=LendConfig(lent.memory, lent.timeout, lent.scratch)),
         )
         self._stack = AsyncExitStack()
         self._node: Node | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import selectors
 import subprocess
 import sys
@@ -22,7 +23,10 @@ from typing import Self
 from peernet.api.client import ControlClient
 from peernet.box.folders import BoxFolders
 from peernet.errors import BoxError, ConnectionLostError, PeernetError, UsageError
+from peernet.identity.keys import KeyPair
+from peernet.identity.peerid import format_peer_id
 from peernet.storage.home import Home
+from peernet.storage.keyfile import load_or_create_key
 from peernet.wire.control import ControlReply, ControlRequest, Join, Ok
 
 START_SECONDS = 30.0
@@ -44,6 +48,7 @@ class _Member:
     errors: Path
     peer: str = ""
     address: str = ""
+    tier: str | None = None
 
 
 class LocalSwarm:
@@ -54,13 +59,18 @@ class LocalSwarm:
         home: the submitter's home, which keeps the journal and results.
         client: the control socket of a peer that is already running in that home; the workers join it. None
             starts a submitter as one more process.
+        tier: the sandbox tier of the workers, or None for the best that works. They run code of that home's key
+            only, so that tier C will do where no other works.
     """
 
-    def __init__(self, workers: int, home: Home, client: ControlClient | None = None) -> None:
+    def __init__(
+        self, workers: int, home: Home, client: ControlClient | None = None, tier: str | None = None
+    ) -> None:
         if not 1 <= workers <= MAX_WORKERS:
             raise UsageError(f"a local swarm has 1 to {MAX_WORKERS} workers, not {workers}")
         self._workers = workers
         self._home = home
+        self._tier = tier
         self._own_submitter = client is None
         self.client = client or _SubmitterClient(home.control_socket, self)
         self._members: list[_Member] = []
@@ -87,8 +97,12 @@ class LocalSwarm:
             self._folders = BoxFolders(self._home.scratch_folder / "swarms")
             self._folder = self._folders.make()
             submitter = self._spawn("submitter", self._home.root, slots=0) if self._own_submitter else None
+            owner = format_peer_id(
+                KeyPair.from_seed(load_or_create_key(self._home.key_file, secrets.token_bytes)).peer_id
+            )
+            lent: dict[str, object] = {"slots": 1, "serves": "mine", "mine": [owner], "sandbox_tier": self._tier}
             workers = [
-                self._spawn(f"worker-{number}", self._folder / f"home-{number}", slots=1)
+                self._spawn(f"worker-{number}", self._folder / f"home-{number}", **lent)
                 for number in range(1, self._workers + 1)
             ]
             self._await_ready(self._members)
@@ -131,10 +145,19 @@ class LocalSwarm:
         said = submitter.errors.read_text(errors="replace").strip().splitlines()
         return said[-1] if said else f"exit code {submitter.process.returncode}"
 
-    def _spawn(self, name: str, home: Path, *, slots: int) -> _Member:
+    @property
+    def note(self) -> str:
+        """What people have to know of its sandboxes, or nothing."""
+        if all(member.tier != "C" for member in self._members):
+            return ""
+        return (
+            "no sandbox works on this machine, so the local swarm runs your project as plain processes (tier C); "
+            "`peernet doctor` says what is missing"
+        )
+
+    def _spawn(self, name: str, home: Path, **chosen: object) -> _Member:
         errors = self._folder / f"{name}.err"
-        options = {"home": str(home), "host": "127.0.0.1", "slots": slots, "return_by_itself": False}
-        options["own_code"] = True
+        options = {"home": str(home), "host": "127.0.0.1", "return_by_itself": False, "own_code": True} | chosen
         with errors.open("wb") as stderr:
             process = subprocess.Popen(
                 [sys.executable, "-m", "peernet.runtime.main", json.dumps(options)],
@@ -188,7 +211,7 @@ def _read_ready(member: _Member) -> None:
         member.process.wait()
         raise _start_error(member)
     ready = json.loads(line)
-    member.peer, member.address = ready["peer"], ready["address"]
+    member.peer, member.address, member.tier = ready["peer"], ready["address"], ready["tier"]
 
 
 def _start_error(member: _Member) -> PeernetError:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from peernet.core.records import JobRecord, OutcomeRecord, decode_record
-from peernet.core.work.stats import PeerWork, decode_stats
+from peernet.core.work.stats import PeerWork, Unfit, decode_stats
 from peernet.errors import UsageError
 from peernet.identity.jobid import find_job, format_job_id
 from peernet.identity.peerid import format_peer_id
@@ -14,7 +14,7 @@ from peernet.storage.blobs import read_blob
 from peernet.storage.home import Home
 from peernet.storage.journal import Journal
 from peernet.types import JobId, Payload
-from peernet.wire.control import FinalValue, JobReply, JobRow, SliceValue, WorkRow
+from peernet.wire.control import FinalValue, JobReply, JobRow, SliceValue, UnfitRow, WorkRow
 
 Read = Callable[[Payload], bytes]
 
@@ -91,6 +91,11 @@ def work_rows(peers: tuple[PeerWork, ...]) -> tuple[WorkRow, ...]:
     )
 
 
+def unfit_rows(groups: tuple[Unfit, ...]) -> tuple[UnfitRow, ...]:
+    """Return who can't take part, in the text form."""
+    return tuple(UnfitRow(group.why, tuple(map(format_peer_id, group.peers))) for group in groups)
+
+
 def row_of(record: JobRecord) -> JobRow:
     """Return a job as its record knows it."""
     stats = decode_stats(record.stats)
@@ -113,6 +118,7 @@ def row_of(record: JobRecord) -> JobRow:
         reason_kind=record.reason_kind,
         traceback=record.traceback,
         peers=work_rows(stats.peers),
+        pickles=record.pickles,
     )
 
 

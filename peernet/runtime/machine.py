@@ -7,13 +7,30 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import psutil
 
 from peernet.core.events import MachineMeasured
+from peernet.project.requirements import installed_packages, installed_versions
 
 REFERENCE_SECONDS = 0.012
 """What `_work` takes on the reference core (one core of a 2023 x86-64 cloud machine at about 3 GHz)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """Packages that boxes can import. told: those that the advert tells, as "name==version". versions: all, by
+    canonical name."""
+
+    told: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_installed() -> Installed:
+    """Return what is installed now. Reads the disk."""
+    return Installed(installed_packages(), installed_versions())
 
 
 def usable_cores() -> int:

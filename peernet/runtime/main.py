@@ -61,10 +61,11 @@ async def _cancel_on_end(scope: trio.CancelScope) -> None:
 def main(argv: list[str]) -> int:
     """Run one peer of a local swarm; return the exit code."""
     given = json.loads(argv[1])
-    options = PeerOptions(**(given | {"home": Path(given["home"])}))
+    options = PeerOptions(**(given | {"home": Path(given["home"]), "mine": tuple(given.get("mine", ()))}))
 
     def ready(node: Node) -> None:
-        sys.stdout.write(json.dumps({"peer": node.text_id, "address": node.addresses[0]}) + "\n")
+        said = {"peer": node.text_id, "address": node.addresses[0], "tier": node.findings.tier}
+        sys.stdout.write(json.dumps(said) + "\n")
         sys.stdout.flush()
 
     def tell(note: Note) -> None:

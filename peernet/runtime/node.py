@@ -6,6 +6,7 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 
 import trio
 
@@ -17,10 +18,11 @@ from peernet.core.effects import (
 )
 from peernet.core.events import Event, Failure, JoinAsked, LeaveAsked, Listening
 from peernet.core.node import Identity
-from peernet.errors import StorageError
+from peernet.core.records import MineRecord
+from peernet.errors import BuildError, StorageError
 from peernet.identity.keys import KeyPair, verify
 from peernet.identity.multiaddr import Multiaddr
-from peernet.identity.peerid import format_peer_id
+from peernet.identity.peerid import format_peer_id, parse_peer_id
 from peernet.net import Pool
 from peernet.runtime.addresses import reachable_at
 from peernet.runtime.boxes import BoxEffect, Boxes
@@ -30,10 +32,12 @@ from peernet.runtime.failures import to_error
 from peernet.runtime.groups import unwrapped
 from peernet.runtime.network import NetEffect, Network
 from peernet.runtime.options import PeerOptions
+from peernet.runtime.packages import Packages
 from peernet.runtime.payloads import Payloads
 from peernet.runtime.restore import pin_results, restore
 from peernet.runtime.service import Service
 from peernet.runtime.surroundings import Surroundings
+from peernet.runtime.tiers import caution, required, serves
 from peernet.sandbox import Executor, Findings, make_executor
 from peernet.storage.home import Home
 from peernet.storage.journal import Journal
@@ -72,6 +76,7 @@ class Node:
         self.warnings: deque[str] = deque(maxlen=WARNINGS_KEPT)
         self.blobs = surroundings.blobs(home.blob_folder, options.config)
         self.payloads = Payloads(self.blobs, surroundings.blocking)
+        self.packages = Packages(home.root / "environments", options, surroundings.blocking)
         self._executor = executor
         clock, secret = surroundings.clock, surroundings.secret
         instance = Instance(secret(16))
@@ -80,7 +85,7 @@ class Node:
             options.config,
             slots=options.slots if findings.tier else 0,
             max_slices=options.max_slices,
-            serves=options.serves,
+            serves=serves(findings, options),
             random=random.Random(_seed(secret)),
             secret=secret,
         )
@@ -113,13 +118,6 @@ class Node:
         """The peer id in libp2p's text form."""
         return format_peer_id(self.key.peer_id)
 
-    def warn_of_sandbox(self) -> None:
-        """Say so if this peer should run slices and can't, or runs them without protection."""
-        if self.options.slots and self.findings.tier in (None, "C"):
-            told = "; ".join(self.findings.notes)
-            start = "slices run unprotected" if self.findings.tier else "this peer runs no slices"
-            self._note(Note("warning", f"{start}: {told}"))
-
     async def ask(self, make: Callable[[int], Event], unwanted: Callable[[object], None] | None = None) -> object:
         """Give the core a command and return its answer. unwanted: see `Driver.ask`.
 
@@ -145,8 +143,15 @@ class Node:
         async with trio.open_nursery() as nursery:
             fetches = self.options.config.storage.blob_writers * 3 // 4
             self._network = Network(self.pool, self.blobs, self.driver.post, nursery, fetches)
+            await self._tidy()
             self._boxes = Boxes(
-                self._executor, self.payloads, self.options.config, self.driver.post, nursery, self.service.printed
+                self._executor,
+                self.packages,
+                self.payloads,
+                self.options.config,
+                self.driver.post,
+                nursery,
+                self.service.printed,
             )
             self.port = await nursery.start(self.pool.run, self.options.host, self.options.port)
             self.driver.post(Listening(self.port))
@@ -154,6 +159,8 @@ class Node:
                 await nursery.start(serve_control, self.home.control_socket, self.service.serve)
             pin_results(self.journal, self.blobs.pin)
             restored = restore(self.journal, self.options.return_by_itself)
+            mine = tuple(MineRecord(parse_peer_id(peer)) for peer in self.options.mine)
+            restored = replace(restored, mine=(*restored.mine, *mine))
             first = self.core.start(restored, self.surroundings.clock())
             nursery.start_soon(self.driver.run, first)
             nursery.start_soon(self._measure)
@@ -167,10 +174,20 @@ class Node:
             await self.driver.ask(LeaveAsked)
             await self.pool.aclose()
 
+    async def _tidy(self) -> None:
+        """Remove what a killed peer left of its builds."""
+        try:
+            await self.surroundings.blocking(self.packages.start)
+        except BuildError as error:
+            self.warn(str(error))
+
     async def _measure(self) -> None:
-        speed = await self.surroundings.blocking(self.surroundings.measure_speed)
+        surroundings = self.surroundings
+        speed = await surroundings.blocking(surroundings.measure_speed)
+        installed = await surroundings.blocking(surroundings.installed)
         while True:
-            self.driver.post(self.surroundings.measure(self.findings.tier, speed))
+            measured = surroundings.measure(self.findings.tier, speed)
+            self.driver.post(replace(measured, packages=installed.told, installed=installed.versions))
             await trio.sleep(MEASURE_SECONDS)
 
     def _carry(self, effect: Effect) -> None:
@@ -191,6 +208,11 @@ class Node:
         except StorageError as error:
             # Unpinned it stays too, until its room is needed; then it is missed by those who ask for it.
             self._note(Note("warning", f"a blob may be dropped while it is in use: {error}", job=effect.job))
+
+    def warn(self, text: str) -> None:
+        """Tell the user something about this peer; an empty text is nothing."""
+        if text:
+            self._note(Note("warning", text))
 
     def _note(self, note: Note) -> None:
         if note.topic == "warning":
@@ -227,10 +249,11 @@ async def open_node(
             else:
                 findings = Findings(executor.tier, ())
             stack.push_async_callback(executor.aclose)
+            findings = required(findings, options)
             node = Node(options, home, key, journal, executor, findings, surroundings)
             if on_note is not None:
                 node.on_note = on_note
-            node.warn_of_sandbox()
+            node.warn(caution(findings, options))
             async with trio.open_nursery() as nursery:
                 services = trio.CancelScope()
                 await nursery.start(_run_in, services, node)

@@ -18,7 +18,10 @@ class PeerOptions:
     max_slices: slices taken in all, None for no limit. serves: whose code runs here.
     sandbox_tier: "A", "B" or "C" instead of the best that works. own_code: nobody else's code comes to this peer,
     as in a local swarm, so that tier C does where nothing better works.
-    return_by_itself: whether contacts of an earlier run are tried at the start.
+    require_sandbox: execute nothing in a tier below this one. mine: ids of peers whose code runs here as if they
+    were marked as mine. return_by_itself: whether contacts of an earlier run are tried at the start. config:
+    bounds; `config.lend` holds what is lent to a slice. index_url: where packages come from, instead of what this
+    machine's pip is configured for.
     """
 
     home: Path
@@ -30,5 +33,8 @@ class PeerOptions:
     serves: Literal["anyone", "mine"] = "anyone"
     sandbox_tier: str | None = None
     own_code: bool = False
+    require_sandbox: str | None = None
     return_by_itself: bool = True
+    mine: tuple[str, ...] = ()
     config: Config = field(default_factory=Config)
+    index_url: str = ""

@@ -98,7 +98,7 @@ class Service:
                 await node.join(request.addresses)
                 yield Ok()
             case Submit():
-                yield Submitted(format_job_id(await self._submit(request)))
+                yield self._submitted(await self._submit(request))
             case ListJobs():
                 yield JobsReply(tuple(self._row(row) for row in history.rows(node.journal)))
             case Show():
@@ -135,9 +135,19 @@ class Service:
             timeout=request.timeout,
             trusted=tuple(parse_peer_id(peer) for peer in request.trusted),
             patience=request.patience,
+            memory=request.memory,
+            scratch=request.scratch,
+            tier=request.tier,
         )
         answer = await self._node.ask(lambda number: SubmitAsked(number, submission), self._stop_unwanted)
         return cast(JobId, answer)
+
+    def _submitted(self, job: JobId) -> Submitted:
+        """The job's id, and who is known not to fit: told before anything runs elsewhere."""
+        view = self._node.core.owner.view(job)
+        if view is None:
+            return Submitted(format_job_id(job))
+        return Submitted(format_job_id(job), view.fit, history.unfit_rows(view.unfit), view.unfit_text)
 
     def _stop_unwanted(self, answer: object) -> None:
         """The submitter has left before it was told the job's id, so nobody could follow or stop it."""
@@ -278,4 +288,6 @@ def _row_of_view(view: JobView) -> JobRow:
         reason_kind=view.reason_kind,
         traceback=view.traceback,
         peers=history.work_rows(view.peers),
+        unfit=history.unfit_rows(view.unfit),
+        pickles=view.pickles,
     )

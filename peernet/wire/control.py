@@ -45,6 +45,9 @@ class Submit(ControlMessage, frozen=True):
     timeout: float | None = None
     trusted: tuple[str, ...] = ()
     patience: float = 10.0
+    memory: int | None = None
+    scratch: int | None = None
+    tier: str = ""
 
 
 class ListJobs(ControlMessage, frozen=True):
@@ -151,10 +154,21 @@ class PeersReply(ControlMessage, frozen=True):
     refused: dict[str, int]
 
 
+class UnfitRow(msgspec.Struct, frozen=True):
+    """Peers that can't take part in a job. why: as in "lacks numpy>=2"."""
+
+    why: str
+    peers: tuple[str, ...]
+
+
 class Submitted(ControlMessage, frozen=True):
-    """The job's id."""
+    """The job's id; how many of the peers known may take part, and what the others lack. text: the same for
+    people, empty where nobody lacks anything."""
 
     job: str
+    fit: int = 0
+    unfit: tuple[UnfitRow, ...] = ()
+    text: str = ""
 
 
 class WorkRow(msgspec.Struct, frozen=True):
@@ -191,6 +205,8 @@ class JobRow(msgspec.Struct, frozen=True):
     reason_kind: str = ""
     traceback: str = ""
     peers: tuple[WorkRow, ...] = ()
+    unfit: tuple[UnfitRow, ...] = ()
+    pickles: bool = False
 
 
 class JobReply(ControlMessage, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -28,6 +28,18 @@ if TYPE_CHECKING:
 @click.option(
     "--serve", type=click.Choice(["anyone", "mine"]), default="anyone", help="Whose projects run here: [anyone]"
 )
+@click.option("--memory", metavar="SIZE", help="The most memory that a slice may use here, such as 2GiB.")
+@click.option("--time", type=float, metavar="SECONDS", help="The longest that a slice may run here.")
+@click.option("--scratch", metavar="SIZE", help="The most that a slice may write here, such as 1GiB.")
+@click.option(
+    "--sandbox-tier",
+    type=click.Choice(["A", "B", "C"]),
+    help="The sandbox to run slices in; by default the best that works. C protects from nothing, and runs the "
+    "code of your own keys only.",
+)
+@click.option(
+    "--require-sandbox", type=click.Choice(["A", "B"]), help="Execute nothing where no sandbox of this tier works."
+)
 @shared
 def command(
     terminal: Terminal,
@@ -37,6 +49,11 @@ def command(
     nprocs: int | None,
     tasks: int | None,
     serve: Literal["anyone", "mine"],
+    memory: str | None,
+    time: float | None,
+    scratch: str | None,
+    sandbox_tier: Literal["A", "B", "C"] | None,
+    require_sandbox: Literal["A", "B"] | None,
 ) -> None:
     """Run a peer here until Ctrl-C or SIGTERM: join the network of the peers at ADDRESS, or begin a new one.
 
@@ -45,6 +62,7 @@ def command(
     """
     from peernet.errors import UsageError
     from peernet.identity.multiaddr import Multiaddr
+    from peernet.project import make_options
 
     for address in addresses:
         Multiaddr.parse(address)
@@ -54,10 +72,13 @@ def command(
         raise UsageError(f"--nprocs {nprocs}: it must be 0 or more")
     if tasks is not None and tasks < 1:
         raise UsageError(f"--tasks {tasks}: it must be 1 or more; --nprocs 0 takes none")
+    lent = make_options(memory=memory, timeout=time, scratch=scratch)
 
     import trio
 
     from peernet.api.home import open_home
+    from peernet.config import Config
+    from peernet.config.lending import LendConfig
     from peernet.runtime.machine import usable_cores
     from peernet.runtime.main import run_until_told
     from peernet.runtime.options import PeerOptions
@@ -71,8 +92,11 @@ def command(
         slots=usable_cores() if nprocs is None else nprocs,
         max_slices=tasks,
         serves=serve,
+        sandbox_tier=sandbox_tier,
+        require_sandbox=require_sandbox,
+        config=Config(lend=LendConfig(lent.memory, lent.timeout, lent.scratch)),
     )
-    notes = Notes(terminal.note, time.monotonic)
+    notes = Notes(terminal.note, monotonic)
 
     def ready(node: Node) -> None:
         if terminal.json:

@@ -19,9 +19,18 @@ from peernet_cli.terminal import Terminal
 @click.option("--replicas", type=int, metavar="R", help="Executions of each slice, by distinct peers.")
 @click.option("--quorum", type=int, metavar="Q", help="Equal executions that accept a slice.")
 @click.option("--slice-size", type=int, metavar="S", help="Calls in a slice.")
-@click.option("--timeout", type=float, metavar="SECONDS", help="How long one slice may run.")
+@click.option(
+    "--memory", metavar="SIZE", help="Memory of a slice, such as 512MiB; peers that lend less are left out."
+)
+@click.option("--time", "--timeout", "timeout", type=float, metavar="SECONDS", help="How long one slice may run.")
+@click.option("--scratch", metavar="SIZE", help="What a slice may write to its working folder, such as 1GiB.")
+@click.option(
+    "--require-sandbox", type=click.Choice(["A", "B"]), help="Run only where the sandbox is at least of this tier."
+)
+@click.option("--sandbox-tier", type=click.Choice(["A", "B", "C"]), help="The tier of the local swarm's workers.")
 @click.option("--name", metavar="TEXT", help="A name for the job; the function's by default.")
 @click.option("--patience", type=float, default=10.0, metavar="SECONDS", help="How long to wait for enough peers.")
+@click.option("--dry-run", is_flag=True, help="List what would travel and what it needs; send and run nothing.")
 @click.option("--detach", is_flag=True, help="Print the job's id and leave it running in the peer.")
 @shared
 def command(

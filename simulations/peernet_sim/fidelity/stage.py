@@ -15,6 +15,7 @@ from peernet.core.node import NodeCore
 from peernet.errors import NetworkError, StorageError
 from peernet.identity.keys import KeyPair
 from peernet.identity.multiaddr import Multiaddr
+from peernet.runtime.machine import Installed
 from peernet.runtime.node import Node, open_node
 from peernet.runtime.options import PeerOptions
 from peernet.runtime.surroundings import Surroundings
@@ -235,6 +236,7 @@ class Stage(Commons[Seat, Diary]):
             clock=partial(self.clock, seat),
             secret=Secrets(derive(self.plan.seed, f"secret/{seat.life}", seat.index)),
             findings=lambda options, scratch: Findings("A", (), ("A",)),
+            installed=Installed,
             measure_speed=lambda: seat.spec.speed,
             measure=measure,
             blocking=_at_once,
