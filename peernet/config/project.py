@@ -58,3 +58,27 @@ MAX_BYTES_ASKED = 2**50
 
 MAX_SECONDS = 10.0**9
 """Seconds that a project may ask for: thirty years, the bound of the field in messages."""
+
+MAX_DECIMAL_EXPONENT = 1_000_000
+"""The power of ten of a Decimal's first digit, either way. Ten bytes can say 1E+999999999, and the first
+`int(value)` in a program that got it would take a gigabyte; this makes it half a megabyte at most. It is also
+about where the default context of `decimal` overflows."""
+
+MAX_FRACTION_BITS = 16 * 1024
+"""Bits of each part of a Fraction: proving that it is in lowest terms takes quadratic time, here 0.1 ms."""
+
+MAX_ARRAY_DIMENSIONS = 32
+"""Dimensions of a numpy array: what numpy 1 takes, so that every peer does."""
+
+MAX_EMPTY_ARRAY_BYTES = 2**31 - 1
+"""What an array without elements would take if its empty dimensions were 1: numpy refuses larger ones where
+pointers have 32 bits. Arrays with elements are bounded by their bytes."""
+
+MAX_CLASS_NAME = 500
+"""Characters in the module and in the qualified name of a class of the project, and in the name of a time zone."""
+
+MIN_FLOAT_RUN = 64
+"""Floats in a row from which taking them all at once, as bytes of an array, costs less than one by one."""
+
+LARGE_BYTES = 64 * 1024
+"""Bytes of one byte string from which it is not copied for the sake of encoding a list in one go."""

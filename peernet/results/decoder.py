@@ -5,63 +5,81 @@ Canonical form is checked while reading (shortest heads, sorted keys, one NaN), 
 
 from __future__ import annotations
 
-import functools
-import re
 import struct
 import time
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
 
 import cbor2
 
 from peernet.config.project import DECODE_CPU_BASE, DECODE_CPU_PER_BYTE, MAX_RESULT_BYTES, MAX_RESULT_DEPTH
 from peernet.errors import CannotDecodeError
-from peernet.results.codec import SET_TAG, TUPLE_TAG, scalar_bytes
-
-_RUN_MIN = 2
-"""Items from which a flat list is worth the regular expression."""
+from peernet.results import tags
+from peernet.results.codec import scalar_bytes
+from peernet.results.floats import decode_doubles
+from peernet.results.runs import MIN_ITEMS, RUN_TO_END, run_of
 
 _CHECK_EVERY = 256
 """Bytes of keys between two looks at the CPU clock: a dozen of those that could collide."""
+
+Reader = Callable[["Decoder", int], object]
+"""Reads what follows a private tag. The number is how many containers it is in, itself counted."""
 
 _FLOAT_FORMATS = {25: struct.Struct(">e"), 26: struct.Struct(">f"), 27: struct.Struct(">d")}
 _SMALLEST = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}
 _LENGTHS = {24: 1, 25: 2, 26: 4, 27: 8}
 
 
-def decode(data: bytes, *, max_bytes: int = MAX_RESULT_BYTES) -> object:
+def decode(data: bytes, *, max_bytes: int = MAX_RESULT_BYTES, classes: Iterable[type] = ()) -> object:
     """Decode what `encode` made. Any other bytes are refused: `encode(decode(data)) == data`.
 
-    Time is linear in the size (a CPU clock guards against keys made to collide), memory is at most about 60
-    times the size (a byte can be an empty list), and no code but this runs.
+    Time is linear in the size (a CPU clock guards against keys made to collide) and memory is at most about 60
+    times the size (a byte can be an empty list). Nothing is imported for what the bytes say, but numpy, where they
+    hold an array. No code runs but this, and that of classes below: their `__hash__` and `__eq__`, for keys.
 
     Args:
         data: the encoding, from anybody.
         max_bytes: the largest size to look at.
+        classes: enums and dataclasses that may be made, beside those of the project that this process has loaded
+            (see `classes.is_own`). Instances are made without `__init__`. What belongs to an unknown class comes
+            back as a `Record` or a `Member`, which have its name and its fields.
 
     Raises:
-        CannotDecodeError: the bytes are not canonical, not plain data, too large, too deep or too costly.
+        CannotDecodeError: the bytes are not canonical, not plain data, too large, too deep or too costly; or they
+            need what this machine lacks: numpy, a time zone, another version of the project's classes.
     """
     if len(data) > max_bytes:
         raise CannotDecodeError(f"{len(data)} bytes are more than the {max_bytes} allowed")
-    decoder = _Decoder(data)
+    decoder = Decoder(data, classes)
     try:
         value = decoder.read(0)
+    except CannotDecodeError:
+        raise
     except RecursionError:
         raise CannotDecodeError("the call stack has no room left to decode it") from None
+    except Exception as error:
+        if not decoder.made_instances:
+            raise
+        text = f"{type(error).__name__} was raised by a class of the project while its instance became a key"
+        raise CannotDecodeError(text) from error
     if decoder.pos != len(data):
         decoder.refuse("bytes after the end of the value")
     return value
 
 
-class _Decoder:
-    """Reads one value out of bytes; `pos` is where the next item begins."""
+class Decoder:
+    """Reads one value out of bytes; `pos` is where the next item begins.
 
-    __slots__ = ("_began", "_check_at", "data", "pos")
+    classes: those that the caller gives. made_instances: whether code of the project's classes may have run.
+    """
 
-    def __init__(self, data: bytes) -> None:
+    __slots__ = ("_began", "_check_at", "classes", "data", "made_instances", "pos")
+
+    def __init__(self, data: bytes, classes: Iterable[type] = ()) -> None:
         self.data = data
         self.pos = 0
+        self.classes: Any = tuple(classes)
+        self.made_instances = False
         self._check_at = _CHECK_EVERY
         self._began = time.thread_time()
 
@@ -90,15 +108,41 @@ class _Decoder:
             return self._items(argument, start, depth + 1)
         if major == 5:
             return self._mapping(argument, depth + 1)
-        reader = _READERS.get(argument)
-        if reader is None:
-            self.refuse(f"tag {argument} is not known")
+        reader = _READERS.get(argument) or self._find_reader(argument)
         return reader(self, depth + 1)
 
     def read_array(self, depth: int) -> list[object]:
         """The array that a private tag must be followed by."""
         start = self.pos
         return self._items(self.count(), start, depth)
+
+    def read_parts(self, *kinds: type) -> list[Any]:
+        """The array after a private tag: so many scalars of exactly these types, `object` for any."""
+        if self.count() != len(kinds):
+            self.refuse(f"a private tag is not followed by {len(kinds)} parts")
+        return [self.read_part(kind) for kind in kinds]
+
+    def read_part(self, kind: type) -> Any:
+        """A scalar of exactly this type, `object` for any."""
+        part = self.read(MAX_RESULT_DEPTH)  # so deep that nothing but a scalar is taken
+        if kind is not object and type(part) is not kind:
+            self.refuse(f"{type(part).__name__} where {kind.__name__} belongs")
+        return part
+
+    def read_mapping(self, depth: int) -> dict[object, object]:
+        """A map, within what is being read at this depth."""
+        major, info = self._initial()
+        if major != 5:
+            self.refuse("a map is missing")
+        return self._mapping(self._argument(info), depth)
+
+    def read_view(self) -> memoryview:
+        """A byte string, not copied."""
+        major, info = self._initial()
+        if major != 2:
+            self.refuse("a byte string is missing")
+        begin = self._skip(self._argument(info))
+        return memoryview(self.data)[begin : self.pos]
 
     def count(self) -> int:
         """The head of an array: how many items follow."""
@@ -145,13 +189,25 @@ class _Decoder:
             self.refuse("a head is longer than it needs to be")
         return argument
 
-    def _take(self, length: int) -> bytes:
-        end = self.pos + length
-        if end > len(self.data):
+    def _find_reader(self, tag: int) -> Reader:
+        from peernet.results.further import READERS
+
+        reader = READERS.get(tag)
+        if reader is None:
+            self.refuse(f"tag {tag} is not known")
+        return reader
+
+    def _skip(self, length: int) -> int:
+        """Go on by so many bytes. Returns where they begin."""
+        begin = self.pos
+        if length > len(self.data) - begin:
             self.refuse("the data ends in the middle of a value")
-        chunk = self.data[self.pos : end]
-        self.pos = end
-        return chunk
+        self.pos = begin + length
+        return begin
+
+    def _take(self, length: int) -> bytes:
+        begin = self._skip(length)
+        return self.data[begin : self.pos]
 
     def _text(self, length: int) -> str:
         try:
@@ -184,10 +240,14 @@ class _Decoder:
 
     def _items(self, count: int, start: int, depth: int) -> list[object]:
         self.room_for(count)
-        if count >= _RUN_MIN:
-            if start == 0 and _RUN_TO_END.match(self.data, self.pos):
+        doubles = decode_doubles(self.data, self.pos, count)
+        if doubles is not None:
+            self.pos += 9 * count
+            return doubles  # type: ignore[return-value]
+        if count >= MIN_ITEMS:
+            if start == 0 and RUN_TO_END.match(self.data, self.pos):
                 return self._last_run(count)
-            run = _run_of(count).match(self.data, self.pos)
+            run = run_of(count).match(self.data, self.pos)
             if run is not None:
                 return self._run(start, run.end())
         return [self.read(depth) for _ in range(count)]
@@ -229,11 +289,11 @@ class _Decoder:
         return mapping
 
 
-def _read_tuple(decoder: _Decoder, depth: int) -> tuple[object, ...]:
+def _read_tuple(decoder: Decoder, depth: int) -> tuple[object, ...]:
     return tuple(decoder.read_array(depth))
 
 
-def _read_set(decoder: _Decoder, depth: int) -> set[object]:
+def _read_set(decoder: Decoder, depth: int) -> set[object]:
     count = decoder.count()
     decoder.room_for(count)
     members: set[object] = set()
@@ -248,30 +308,13 @@ def _read_set(decoder: _Decoder, depth: int) -> set[object]:
     return members
 
 
-_READERS: dict[int, Callable[[_Decoder, int], object]] = {TUPLE_TAG: _read_tuple, SET_TAG: _read_set}
-"""How the item after each private tag is read. Its partner is `codec._WRITERS`."""
-
-_SHORT_STRINGS = b"|".join(
-    b"[%b%b].{%d}" % (re.escape(bytes((0x40 + n,))), re.escape(bytes((0x60 + n,))), n) for n in range(24)
-)
-_SCALAR = (
-    rb"[\x00-\x17\x20-\x37\xf4-\xf6]"  # small integers, False, True, None
-    rb"|[\x18\x38][\x18-\xff]"  # longer integers, each too large for the head before it
-    rb"|[\x19\x39](?!\0).."
-    rb"|[\x1a\x3a](?!\0\0)...."
-    rb"|[\x1b\x3b](?!\0\0\0\0)........"
-    rb"|\xfb(?![\x7f\xff][\xf0-\xff])....(?![\x00\x20\x40\x60\x80\xa0\xc0\xe0]\0\0\0)...."  # finite, no float32
-    rb"|\xfa(?![\x7f\xff][\x80-\xff])..(?![\x00\x20\x40\x60\x80\xa0\xc0\xe0]\0).."  # finite, no float16
-    rb"|\xf9(?![\x7c-\x7f\xfc-\xff]).."  # finite
-    rb"|\xf9(?:[\x7c\xfc]\0|\x7e\0)"  # the infinities and the one NaN
-    rb"|" + _SHORT_STRINGS
-)
-"""One canonical scalar. Misses some (long strings; floats that only look shortenable), matches nothing else."""
+def _read_frozenset(decoder: Decoder, depth: int) -> frozenset[object]:
+    return frozenset(_read_set(decoder, depth))
 
 
-@functools.lru_cache(maxsize=64)
-def _run_of(count: int) -> re.Pattern[bytes]:
-    return re.compile(rb"(?s:%b){%d}+" % (_SCALAR, count))
-
-
-_RUN_TO_END = re.compile(rb"(?s:%b)*+\Z" % _SCALAR)
+_READERS: dict[int, Reader] = {
+    tags.TUPLE: _read_tuple,
+    tags.SET: _read_set,
+    tags.FROZENSET: _read_frozenset,
+}
+"""How the item after each private tag is read. The partner of `codec._WRITERS`; more are in `further.READERS`."""

@@ -6,6 +6,18 @@ What JSON lacks is an object with one key that begins with `$`:
     nan, inf, -inf              {"$float": "nan"}
     set                         {"$set": [1, 2]}                   sorted by canonical encoding
     dict with other keys        {"$dict": [[1, "a"], [2, "b"]]}    sorted by canonical encoding of the keys
+    frozenset                   {"$frozenset": [1, 2]}             as a set
+    complex                     {"$complex": [1.0, -0.5]}
+    Decimal, Fraction           {"$decimal": "1.50"}, {"$fraction": [1, 3]}
+    UUID                        {"$uuid": "12345678-1234-5678-1234-567812345678"}
+    path                        {"$path": "a/b"}; pure ones {"$posixpath": "a/b"}, {"$windowspath": "a\\\\b"}
+    date, time, datetime        {"$date": "2024-10-27"}, {"$time": "02:30:00"}, {"$datetime": …}  RFC 9557
+                                with a zone "2024-10-27T02:30:00+01:00[Europe/Berlin]", and "[fold=1]" for a fold
+    timedelta                   {"$timedelta": [1, 2, 3]}          days, seconds, microseconds
+    member of an enum           {"$enum": ["project.Colour", "RED"]}; of a flag its value in place of the name
+    dataclass                   {"$dataclass": ["project.Point", {"x": 1, "y": 2}]}
+    numpy array                 {"$array": ["float64", [2, 1], [0.5, 1.5]]}   dtype, shape, elements in C order
+    numpy scalar                {"$numpy": ["float64", 0.5]}
 
 A tuple becomes an array. Integers are exact whatever their size. The text is ASCII, so that any stream takes it.
 """
@@ -28,6 +40,9 @@ _BATCH = 1000
 
 _PRINTABLE_BITS = 10_000
 """Integers up to here are printed by Python itself, which refuses more than 4300 digits (14,284 bits)."""
+
+Container = Callable[[Any, int], Iterator[str]]
+"""Yields the text of a container. The number is how many containers it is in, itself counted."""
 
 _EASY = frozenset({type(None), bool, int, str})
 
@@ -77,12 +92,17 @@ def _pieces(value: object, depth: int) -> Iterator[str]:
     if scalar is not None:
         yield scalar(value)
         return
-    container = _CONTAINERS.get(kind)
-    if container is None:
-        raise CannotEncodeError(f"{kind.__module__}.{kind.__qualname__} is not plain data")
+    container = _CONTAINERS.get(kind, _form)
     if depth >= MAX_RESULT_DEPTH:
         raise CannotEncodeError(f"nested deeper than {MAX_RESULT_DEPTH} containers, or contains itself")
     yield from container(value, depth + 1)
+
+
+def _form(value: object, depth: int) -> Iterator[str]:
+    """A value of a further type, as an object that JSON has. Its form has two containers more than the value."""
+    from peernet.results.forms import form_of
+
+    yield from _object(form_of(value), depth - 2)
 
 
 def _array(items: Iterable[object], depth: int) -> Iterator[str]:
@@ -105,8 +125,8 @@ def _has_large(batch: list[Any]) -> bool:
     return any(type(item) is int and item.bit_length() > _PRINTABLE_BITS for item in batch)
 
 
-def _set(members: set[object], depth: int) -> Iterator[str]:
-    yield '{"$set": '
+def _set(members: set[object] | frozenset[object], depth: int) -> Iterator[str]:
+    yield '{"$set": ' if type(members) is set else '{"$frozenset": '
     yield from _array(sorted(members, key=encode), depth)
     yield "}"
 
@@ -117,6 +137,10 @@ def _dict(items: dict[Any, object], depth: int) -> Iterator[str]:
         yield from _array(([key, items[key]] for key in sorted(items, key=encode)), depth)
         yield "}"
         return
+    yield from _object(items, depth)
+
+
+def _object(items: dict[str, object], depth: int) -> Iterator[str]:
     lead = "{"
     for key, item in items.items():
         yield f"{lead}{json.dumps(key)}: "
@@ -176,10 +200,11 @@ _SCALARS: dict[type, Callable[[Any], str]] = {
     str: json.dumps,
     bytes: _bytes,
 }
-_CONTAINERS: dict[type, Callable[[Any, int], Iterator[str]]] = {
+_CONTAINERS: dict[type, Container] = {
     list: _array,
     tuple: _array,
     set: _set,
+    frozenset: _set,
     dict: _dict,
 }
-"""How each type is written; the place for a new one, next to `codec._WRITERS`."""
+"""How each type is written, as in `codec._WRITERS`. Further ones have forms in `forms`."""

@@ -17,8 +17,8 @@ import pytest
 
 from peernet.config.project import MAX_RESULT_DEPTH
 from peernet.errors import CannotDecodeError, CannotEncodeError
-from peernet.results import decode, digest_of, encode
-from peernet.results.codec import SET_TAG, TUPLE_TAG, head
+from peernet.results import decode, digest_of, encode, tags
+from peernet.results.codec import head
 
 
 class Colour(enum.IntEnum):
@@ -83,16 +83,15 @@ def test_all_nans_are_one() -> None:
 @pytest.mark.parametrize(
     ("value", "place", "words"),
     [
-        (Colour.RED, "result", "Colour is a kind of int"),
         (Name("x"), "result", "Name is a kind of str"),
-        ([1, Point(1, 2)], "result[1]", "Point is a kind of tuple"),
+        ([1, Point(1, 2)], "result[1]", "Point is a named tuple, a kind of tuple; return tuple(…) or ._asdict()"),
         (collections.OrderedDict(a=1), "result", "collections.OrderedDict is a kind of dict"),
         ([0, 1, 2, {"x": object()}], "result[3]['x']", "builtins.object is not plain data"),
-        ({"k": [(1, 2j)]}, "result['k'][0][1]", "builtins.complex"),
-        ({(1, frozenset()): 1}, "result.key(<builtins.tuple>)[1]", "builtins.frozenset"),
+        ({"k": [(1, ...)]}, "result['k'][0][1]", "builtins.ellipsis"),
+        ({(1, range(2)): 1}, "result.key(<builtins.tuple>)[1]", "builtins.range"),
         (["ok", "\ud800"], "result[1]", "lone surrogate"),
         ({"\ud800": 1}, "result.key('\\ud800')", "lone surrogate"),
-        ({1, (2, 3j)}, "result.key(<builtins.tuple>)[1]", "builtins.complex"),
+        ({1, (2, range(3))}, "result.key(<builtins.tuple>)[1]", "builtins.range"),
         ((i for i in ()), "result", "builtins.generator"),
         (bytearray(b"x"), "result", "builtins.bytearray"),
         ({math.nan: 1, float("nan"): 2}, "result", "two keys with one encoding"),
@@ -212,7 +211,7 @@ def test_the_two_encoders_agree() -> None:
     assert encode(flat) == cbor2.dumps(flat, canonical=True)
 
 
-@pytest.mark.parametrize("tag", [SET_TAG, None])
+@pytest.mark.parametrize("tag", [tags.SET, None])
 def test_keys_made_to_collide_cost_bounded_time(tag: int | None) -> None:
     prime = sys.hash_info.modulus
     keys = [encode(2**64 + at * prime) for at in range(60_000)]
@@ -254,5 +253,5 @@ def test_the_digest_is_sha256() -> None:
 
 
 def test_tags_are_the_private_ones() -> None:
-    assert encode((1,)) == head(6, TUPLE_TAG) + b"\x81\x01"
-    assert encode({1}) == head(6, SET_TAG) + b"\x81\x01"
+    assert encode((1,)) == head(6, tags.TUPLE) + b"\x81\x01"
+    assert encode({1}) == head(6, tags.SET) + b"\x81\x01"
