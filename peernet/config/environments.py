@@ -23,8 +23,9 @@ MAX_PACKAGE_CHARS = 100
 MAX_BLOCK_CHARS = 64 * 1024
 """Characters of a script's inline metadata: as much as anybody would write by hand, many times over."""
 
-MAX_LOCKED = 256
-"""Packages in a lock, those that the required ones need included. The largest stacks in use have some 150."""
+MAX_LOCKED = 128
+"""Packages in a lock, those that the required ones need included. Large stacks in use have some 80."""
 
-MAX_LOCK_BYTES = 64 * 1024
-"""An encoded lock: 256 packages at 150 bytes, with room to spare."""
+MAX_LOCK_BYTES = 9 * 1024
+"""An encoded lock: 128 packages at 70 bytes, their digests included. It travels in the manifest of a job, whose 16
+KiB it leaves room in."""

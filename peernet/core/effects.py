@@ -112,7 +112,8 @@ class UnpinBlobs(msgspec.Struct, frozen=True, gc=False):
 class OpenBox(msgspec.Struct, frozen=True, gc=False):
     """Start a box for a job's slices, `slots` at once; its bundle is a stored blob. Done(None).
 
-    seconds, memory, scratch: what its slices may use, as in `RunSlice`. reuse: they may share a process."""
+    seconds, memory, scratch: what its slices may use, as in `RunSlice`. reuse: they may share a process. lock: of
+    the packages to put on their path, empty where this machine has them. own: the job is of an own key."""
 
     id: int
     job: JobId
@@ -122,6 +123,8 @@ class OpenBox(msgspec.Struct, frozen=True, gc=False):
     memory: int = 0
     scratch: int = 0
     reuse: bool = False
+    lock: bytes = b""
+    own: bool = False
 
 
 class RunSlice(msgspec.Struct, frozen=True, gc=False):
@@ -162,6 +165,15 @@ class OpenHost(msgspec.Struct, frozen=True, gc=False):
     timeout: float | None
     memory: int | None = None
     scratch: int | None = None
+
+
+class LockPackages(msgspec.Struct, frozen=True, gc=False):
+    """Choose the wheels that the requirements of the host's project stand for. Done(value: bytes): the encoded
+    lock, empty where there is nothing to lock, or it can't be: then the user is told why."""
+
+    id: int
+    job: JobId
+    packages: tuple[str, ...]
 
 
 class Cut(msgspec.Struct, frozen=True, gc=False):
@@ -242,6 +254,7 @@ Effect = (
     | KillSlice
     | CloseBox
     | OpenHost
+    | LockPackages
     | Cut
     | Replay
     | Fold

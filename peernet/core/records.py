@@ -26,8 +26,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 class JobRecord(Record, frozen=True, array_like=True, gc=False):
     """A job that this peer owns. manifest: its envelope. policy: how its results are verified, as
-    `core.work.policies.choose` reads it. pickles: its results are pickles, which only the user's own peers may make.
-    The numbers of a finished job are final."""
+    `core.work.policies.choose` reads it. pickles: its results are pickles, which only the user's own peers may
+    make. locked: its manifest locks the packages that it needs. The numbers of a finished job are final."""
 
     space: ClassVar[str] = "job"
 
@@ -57,6 +57,7 @@ class JobRecord(Record, frozen=True, array_like=True, gc=False):
     stats: bytes = b""
     policy: str = ""
     pickles: bool = False
+    locked: bool = False
 
     def key(self) -> bytes:
         return self.job

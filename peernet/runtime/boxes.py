@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import trio
@@ -18,6 +19,7 @@ from peernet.core.effects import (
     Finish,
     Fold,
     KillSlice,
+    LockPackages,
     OpenBox,
     OpenHost,
     Replay,
@@ -34,13 +36,16 @@ from peernet.core.events import (
     HostOpened,
     SliceOutcome,
 )
-from peernet.errors import BoxError, PeernetError
+from peernet.errors import BoxError, LockError, PeernetError
 from peernet.runtime.failures import to_failure
+from peernet.runtime.packages import Packages
 from peernet.runtime.payloads import Payloads
 from peernet.sandbox import Box, Executor, HostBox
 from peernet.types import JobId, Payload
 
-BoxEffect = OpenBox | RunSlice | KillSlice | CloseBox | OpenHost | Cut | Replay | Fold | Finish | CloseHost
+BoxEffect = (
+    OpenBox | RunSlice | KillSlice | CloseBox | OpenHost | LockPackages | Cut | Replay | Fold | Finish | CloseHost
+)
 
 E = TypeVar("E", bound=BoxEffect)
 
@@ -49,13 +54,15 @@ class Boxes:
     """The boxes of one peer.
 
     Args:
-        executor: starts them. payloads: turns digests into bytes and back. post: takes outcomes.
+        executor: starts them. packages: what jobs need installed. payloads: turns digests into bytes and back.
+        post: takes outcomes.
         nursery: where the work runs. printed: is told what a project prints in its job host.
     """
 
     def __init__(
         self,
         executor: Executor,
+        packages: Packages,
         payloads: Payloads,
         config: Config,
         post: Callable[[Event], None],
@@ -63,6 +70,7 @@ class Boxes:
         printed: Callable[[JobId, str], None],
     ) -> None:
         self._executor = executor
+        self._packages = packages
         self._payloads = payloads
         self._limits = default_limits(config.box)
         self._post = post
@@ -88,6 +96,8 @@ class Boxes:
                 self._close(effect.job, self._boxes.pop(effect.job, None))
             case OpenHost():
                 self._start(effect.id, self._open_host, effect)
+            case LockPackages():
+                self._start(effect.id, self._lock, effect)
             case Cut():
                 self._start(effect.id, self._cut, effect)
             case Replay():
@@ -126,7 +136,10 @@ class Boxes:
             return
         with self._opening(effect.job) as scope:
             bundle = await self._payloads.get(Payload(effect.bundle, 0))
-            box = await self._executor.open_box(bundle, self._allowed(effect), effect.slots, reuse=effect.reuse)
+            opener = partial(
+                self._executor.open_box, bundle, self._allowed(effect), effect.slots, reuse=effect.reuse
+            )
+            box = await self._packages.equip(opener, effect.lock, effect.own) if effect.lock else await opener()
             await self._close_if_cancelled(scope, box)
             self._boxes[effect.job] = box
 
@@ -188,6 +201,13 @@ class Boxes:
             reuse=opened.reuse,
             pickles=opened.pickles,
         )
+
+    async def _lock(self, effect: LockPackages) -> bytes:
+        try:
+            return await self._packages.lock(effect.packages)
+        except LockError as error:
+            self._printed(effect.job, f"warning: {error}")
+            return b""
 
     async def _cut(self, effect: Cut) -> CutsMade:
         made = await self._host(effect.job).cut(effect.calls, effect.count)

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from peernet.config.environments import (
     MAX_LISTED_PACKAGES,
+    MAX_LOCK_BYTES,
     MAX_PACKAGE_CHARS,
     MAX_REQUIREMENT_CHARS,
     MAX_REQUIREMENTS,
@@ -45,7 +46,7 @@ class Advert(Message, frozen=True, array_like=True, gc=False):
     "3.11"; platform: "linux-x86_64"; tier: sandbox tier, empty when it does not execute; serves: whose code it
     runs; paused: why it takes no work now, else empty; packages: "name==version" of what its boxes can import,
     sorted, perhaps not all; slice_memory, slice_seconds, slice_scratch: the most that it lends to a stranger's
-    slice, in bytes and seconds, 0 where it does not say."""
+    slice, in bytes and seconds, 0 where it does not say; builds: whose jobs get packages that it lacks."""
 
     instance: InstanceKey
     cores: SmallCount
@@ -63,6 +64,7 @@ class Advert(Message, frozen=True, array_like=True, gc=False):
     slice_memory: Count = 0
     slice_seconds: Seconds = 0.0
     slice_scratch: Count = 0
+    builds: Literal["none", "mine", "anyone"] = "none"
 
 
 class Needs(Message, frozen=True, array_like=True, gc=False):
@@ -82,7 +84,8 @@ class Manifest(Message, frozen=True, array_like=True, gc=False):
     """A job, as its owner signs it; the job's id is the SHA-256 of the envelope.
 
     replicas, quorum: 0 for the default policy (one trusted execution, else 2 of 2). reuse: slices that run on one
-    worker may share a process.
+    worker may share a process. lock: the wheels that its packages stand for, as `project.lock` encodes them, for
+    workers that build what they lack; empty where there are none.
     """
 
     nonce: Annotated[bytes, Meta(min_length=16, max_length=16)]
@@ -93,6 +96,7 @@ class Manifest(Message, frozen=True, array_like=True, gc=False):
     replicas: SmallCount
     quorum: SmallCount
     reuse: bool = False
+    lock: Annotated[bytes, Meta(max_length=MAX_LOCK_BYTES)] = b""
 
 
 class Offer(Message, frozen=True, array_like=True, gc=False):

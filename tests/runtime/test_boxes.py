@@ -14,6 +14,8 @@ from peernet.config import Config
 from peernet.core.effects import CloseBox, OpenBox
 from peernet.core.events import Done, Event, Failed
 from peernet.runtime.boxes import Boxes
+from peernet.runtime.options import PeerOptions
+from peernet.runtime.packages import Packages
 from peernet.runtime.payloads import Payloads
 from peernet.runtime.surroundings import in_thread
 from peernet.storage.blobs import BlobStore
@@ -66,6 +68,7 @@ async def world(tmp_path: Path, nursery: trio.Nursery, autojump_clock: Any) -> A
         def __init__(self) -> None:
             self.boxes = Boxes(
                 self.executor,  # type: ignore[arg-type]
+                Packages(tmp_path / "environments", PeerOptions(tmp_path), in_thread),
                 Payloads(self.blobs, in_thread),
                 Config(),
                 self.outcomes.append,

@@ -70,11 +70,13 @@ def lacks_packages(needs: Needs, installed: Mapping[str, str]) -> tuple[str, ...
     return lacking(needs.packages, installed) if needs.packages else ()
 
 
-def told_lack(needs: Needs, advert: Advert) -> str:
-    """Return what a peer lacks for a job as far as its advert tells, or nothing. See `lacks` for the form."""
+def told_lack(needs: Needs, advert: Advert, *, builds: bool = False) -> str:
+    """Return what a peer lacks for a job as far as its advert tells, or nothing. See `lacks` for the form.
+
+    builds: it would build the packages that it lacks."""
     caps = Caps(advert.slice_memory, advert.slice_seconds, advert.slice_scratch)
     lack = lacks(needs, advert, caps)
-    if lack or not needs.packages or not _all_told(advert.packages):
+    if lack or builds or not needs.packages or not _all_told(advert.packages):
         return lack
     installed = dict(text.split("==", 1) for text in advert.packages if "==" in text)
     return listed(lacks_packages(needs, installed))

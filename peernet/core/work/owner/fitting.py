@@ -85,7 +85,8 @@ class Fitting:
             return OTHERS_PICKLES
         if advert.serves == "mine" and not job.trusted(peer):
             return _SERVES_MINE
-        lack = told_lack(job.record.needs, advert)
+        builds = advert.builds == "anyone" or (advert.builds == "mine" and job.trusted(peer))
+        lack = told_lack(job.record.needs, advert, builds=builds and job.record.locked)
         return f"lacks {lack}" if lack else ""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from peernet.core.context import Context
-from peernet.core.effects import Answer, CloseHost, Cut, OpenHost, PinBlob, UnpinBlobs
+from peernet.core.effects import Answer, CloseHost, Cut, LockPackages, OpenHost, PinBlob, UnpinBlobs
 from peernet.core.events import CutsMade, Failed, Failure, HostOpened, Outcome, Submission
 from peernet.core.records import JobRecord
 from peernet.core.work.owner.crew import Crew
@@ -47,6 +47,7 @@ class Preparation:
         self._ended = ended
         self._host = JobId(ctx.secret(32))
         self._policy = ""
+        self._lock = b""
 
     def start(self) -> None:
         """Open the host."""
@@ -85,6 +86,23 @@ class Preparation:
         if opened.pickles and not self._has_own():
             self._refuse(Failure("usage", NO_OWN))
             return
+        if opened.packages:
+            self._ctx.ask(
+                lambda number: LockPackages(number, self._host, opened.packages),
+                lambda outcome: self._on_locked(opened, outcome),
+            )
+        else:
+            self._cut(opened)
+
+    def _on_locked(self, opened: HostOpened, outcome: Outcome) -> None:
+        if isinstance(outcome, Failed):
+            self._refuse(outcome.failure)
+            return
+        assert isinstance(outcome.value, bytes), "the installer answered something else"
+        self._lock = outcome.value
+        self._cut(opened)
+
+    def _cut(self, opened: HostOpened) -> None:
         config = self._ctx.config.work
         calls = Sizing(config, opened.slice_size, opened.length).calls(0, 0)
         self._ctx.ask(
@@ -118,6 +136,7 @@ class Preparation:
             replicas=opened.replicas or 0,
             quorum=opened.quorum or 0,
             reuse=opened.reuse,
+            lock=self._lock,
         )
         envelope = self._crew.seal(MANIFEST, manifest, config.manifest_lifetime, ENVELOPE_LIMIT)
         return JobRecord(
@@ -128,6 +147,7 @@ class Preparation:
             worker_bundle_size=given.worker_bundle_size,
             needs=needs,
             pickles=opened.pickles,
+            locked=bool(self._lock),
             name=opened.name,
             slice_size=opened.slice_size,
             replicas=opened.replicas,

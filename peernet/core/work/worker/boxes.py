@@ -95,7 +95,9 @@ class Boxes:
     def _open(self, held: Held, manifest: Manifest) -> None:
         held.box = Box.OPENING
         held.box_round += 1
-        allowed = self._lending.allow(held.owner, manifest.needs)
+        lending = self._lending
+        allowed = lending.allow(held.owner, manifest.needs)
+        lock = b"" if lending.has_packages(manifest.needs) else manifest.lock
         self._ctx.ask(
             lambda number: OpenBox(
                 number,
@@ -106,6 +108,8 @@ class Boxes:
                 allowed.memory,
                 allowed.scratch,
                 manifest.reuse,
+                lock,
+                lending.is_own(held.owner),
             ),
             partial(self._opened, held, held.box_round),
         )

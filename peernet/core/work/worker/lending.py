@@ -42,7 +42,7 @@ class Lending:
     def caps(self, owner: PeerId | None = None) -> Caps:
         """Return the most that a slice of this owner may use. None: of a stranger."""
         config, lend = self._ctx.config, self._ctx.config.lend
-        if owner is not None and self._is_own(owner):
+        if owner is not None and self.is_own(owner):
             return Caps(lend.memory or 0, lend.seconds or 0.0, lend.scratch or 0)
         measured = self._adverts.measured
         share = 0 if measured is None else measured.memory // self._slots
@@ -52,15 +52,30 @@ class Lending:
             scratch=lend.scratch or lend.strangers_scratch,
         )
 
-    def lack(self, owner: PeerId, needs: Needs) -> str:
-        """Return what this machine lacks for a job, as in "numpy>=2", or nothing."""
+    def lack(self, owner: PeerId, needs: Needs, lock: bytes | None = None) -> str:
+        """Return what this machine lacks for a job, as in "numpy>=2", or nothing. Packages that it would build for
+        this owner are not lacking. lock: of the job, None if it is not known yet."""
         machine = self._adverts.measured
         if machine is None:
             return "a measurement of itself"
         try:
-            return lacks(needs, machine, self.caps(owner)) or self._packages(needs, machine.installed)
+            lack = lacks(needs, machine, self.caps(owner))
+            missing = self._packages(needs, machine.installed)
         except ProjectError as error:
             return f"a way to read its needs: {error}"
+        if lack or not missing or not self.builds_for(owner):
+            return lack or missing
+        return f"{missing}, and the submitter locked no wheels to build it from" if lock == b"" else ""
+
+    def builds_for(self, owner: PeerId) -> bool:
+        """Return whether packages that a job of this owner needs are built here."""
+        build = self._ctx.config.lend.build
+        return build == "anyone" or (build == "mine" and self.is_own(owner))
+
+    def has_packages(self, needs: Needs) -> bool:
+        """Return whether all packages that a job needs are installed. `lack` has been asked of it before."""
+        machine = self._adverts.measured
+        return machine is not None and not self._packages(needs, machine.installed)
 
     def _packages(self, needs: Needs, installed: Mapping[str, str]) -> str:
         """What is missing, read once: offers are looked at again and again."""
@@ -83,7 +98,8 @@ class Lending:
             scratch=_least(needs.scratch or box.scratch, caps.scratch),
         )
 
-    def _is_own(self, owner: PeerId) -> bool:
+    def is_own(self, owner: PeerId) -> bool:
+        """Return whether a peer is this one, or its key is marked as mine."""
         return owner == self._ctx.me or owner in self._ctx.mine
 
 

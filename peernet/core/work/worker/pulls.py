@@ -227,7 +227,7 @@ class Pulls:
         return False
 
     def _unfit(self, held: Held, manifest: Manifest) -> str:
-        lack = self._lending.lack(held.owner, manifest.needs)
+        lack = self._lending.lack(held.owner, manifest.needs, manifest.lock)
         if lack:
             return f"this machine lacks {lack}"
         if manifest.bundle_size > self._ctx.config.box.bundle:
