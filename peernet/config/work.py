@@ -160,9 +160,17 @@ class WorkConfig:
     advert_lifetime: float = 120.0
     """Seconds that an advert holds, and the most that is believed of another's: capacity changes by the minute."""
 
-    advert_renewal: float = 0.45
-    """An advert is renewed after 0.8 to 1.0 of this share of its lifetime: one that is lost leaves no gap, and the
-    DHT, which renews a record by itself after 0.45 to 0.6, never does so on top."""
+    advert_renewal: float = 0.7
+    """The neighbours get it again after 0.8 to 1.0 of this share of its lifetime. Over a connection that stands
+    nothing is lost, and a new neighbour is told at once, so one renewal before it expires is enough."""
+
+    advert_published_lifetime: float = 600.0
+    """Seconds that the advert in the DHT holds, which is to say what a machine far away is, not how busy it is:
+    twenty peers store it each time, at the neighbours' pace most of a large network's calls."""
+
+    advert_published_renewal: float = 0.45
+    """It is renewed after 0.8 to 1.0 of this share of that: the DHT, which renews a record by itself after 0.45 to
+    0.6, never does so on top."""
 
     advert_interval: float = 15.0
     """Seconds that a change must last to be told to the neighbours before the renewal, less up to a quarter by

@@ -44,16 +44,15 @@ class Adverts:
 
     Args:
         ctx: the core's context.
-        publish: called with this peer's envelope when it is to be known for a while: once the machine has been
-            measured, at every renewal, and when work is refused or taken again. Also when something else
-            material has changed, unless `tell_by` named a cheaper way for that.
+        publish: called with this peer's envelope for the DHT, once the machine has been measured and again well
+            before it expires: for those far away, what this machine is, not how busy it is now.
     """
 
     def __init__(self, ctx: Context, publish: Callable[[bytes], None]) -> None:
         self._ctx = ctx
         self._bounds = ctx.config.work
         self._publish = publish
-        self._tell = publish
+        self._tell: Callable[[bytes], None] = lambda envelope: None
         self._standing = Standing(0, "mine", lambda: 0)
         self._on_measured: Callable[[], None] = lambda: None
         self._measured: MachineMeasured | None = None
@@ -63,6 +62,7 @@ class Adverts:
         self._sealed = float("-inf")
         self._sequence = 0
         self._renewal: Timer | None = None
+        self._publication: Timer | None = None
         self._change: Timer | None = None
         self._heard = AdvertCache(ctx)
         self._warned = float("-inf")
@@ -81,7 +81,7 @@ class Adverts:
         self._on_measured = on_measured
 
     def tell_by(self, tell: Callable[[bytes], None]) -> None:
-        """Let changes go to the neighbours only, who look at them now: the DHT has them with the next renewal."""
+        """Let the neighbours be told by this: of every renewal, and soon after something material has changed."""
         self._tell = tell
 
     def start(self) -> None:
@@ -94,6 +94,7 @@ class Adverts:
         self._measured = measured
         if first:
             self._renew()
+            self._publish_again()
         elif self._told is not None and self._change is None:
             self._tell_later(self._told)
         self._on_measured()
@@ -127,7 +128,6 @@ class Adverts:
             slice_memory=caps.memory,
             slice_seconds=caps.seconds,
             slice_scratch=caps.scratch,
-            builds=self._ctx.config.lend.build,
         )
 
     def _free(self) -> int:
@@ -147,11 +147,12 @@ class Adverts:
         return self._envelope
 
     def pause(self, reason: str) -> None:
-        """Say why no work is taken now, or with an empty text that it is again. Published at once."""
+        """Say why no work is taken now, or with an empty text that it is again. Told and published at once."""
         if reason != self._standing.paused:
             self._standing.paused = reason
             if self._measured is not None:
                 self._renew()
+                self._publish_again()
 
     def changed(self) -> None:
         """Free slots may have changed: tell the neighbours if that is material, and still is after the interval.
@@ -173,29 +174,41 @@ class Adverts:
             self._tell(self._seal(self.current()))
 
     def _renew(self) -> None:
-        """Seal and publish, and plan the next time. Jittered, so that a group started together drifts apart."""
+        """Seal and tell, and plan the next time. Jittered, so that a group started together drifts apart."""
         if self._renewal is not None:
             self._renewal.cancel()
         pause = self._bounds.advert_lifetime * self._bounds.advert_renewal
         self._renewal = self._ctx.after(pause * self._ctx.random.uniform(0.8, 1.0), self._renew)
-        self._publish(self._seal(self.current()))
+        self._tell(self._seal(self.current()))
+
+    def _publish_again(self) -> None:
+        """Seal one for the DHT, which lives longer, and plan the next time."""
+        if self._publication is not None:
+            self._publication.cancel()
+        lifetime = self._bounds.advert_published_lifetime
+        pause = lifetime * self._bounds.advert_published_renewal * self._ctx.random.uniform(0.8, 1.0)
+        self._publication = self._ctx.after(pause, self._publish_again)
+        self._publish(self._signed(self.current(), lifetime))
 
     def _seal(self, advert: Advert) -> bytes:
+        self._sealed = self._ctx.now.mono
+        self._told = advert
+        self._envelope = self._signed(advert, self._bounds.advert_lifetime)
+        return self._envelope
+
+    def _signed(self, advert: Advert, lifetime: float) -> bytes:
         ctx = self._ctx
         # The wall clock carries the sequence over a restart without a record in the journal.
         self._sequence = max(self._sequence + 1, int(ctx.now.wall * 1000))
-        self._sealed = ctx.now.mono
-        self._told = advert
-        self._envelope = seal(
+        return seal(
             ctx.sign,
             ctx.me,
             ADVERT,
             encode_body(advert),
             sequence=self._sequence,
             issued=ctx.now.wall,
-            lifetime=self._bounds.advert_lifetime,
+            lifetime=lifetime,
         )
-        return self._envelope
 
     def _differs(self, told: Advert, current: Advert) -> bool:
         """Whether others would decide otherwise if they knew. The load is for people, who get it with the next

@@ -114,7 +114,7 @@ class NodeCore:
             book=AddressBook(config.address_book),
         )
         self.kad = Kad(ctx)
-        self.adverts = Adverts(ctx, publish=self._publish_advert)
+        self.adverts = Adverts(ctx, publish=self.kad.put_advert)
         self.worker = Worker(ctx, self.adverts, slots=slots, max_slices=max_slices, serves=serves)
         self.gossip = Gossip(ctx, self.kad, self.adverts, self.worker)
         self.owner = Owner(ctx, spread=self.gossip.spread, known=self.adverts.everyone)
@@ -270,11 +270,6 @@ class NodeCore:
         self.worker.leave()
         self.gossip.leave()
         self.context.emit(Answer(event.id, None))
-
-    def _publish_advert(self, envelope: bytes) -> None:
-        """Adverts live in the DHT and are gossiped in the neighbourhood."""
-        self.kad.put_advert(envelope)
-        self.gossip.spread_advert(envelope)
 
 
 def _shown_host(text: str) -> str:

@@ -44,7 +44,7 @@ class Gossip:
         self._adverts = adverts
         self._intake = Intake(ctx, adverts, listener)
         self._store = Store(self._config)
-        self.neighbourhood = Neighbourhood(ctx, kad, self._welcome)
+        self.neighbourhood = Neighbourhood(ctx, kad, self._welcome, self._store.expire)
         self._tree = Plumtree(ctx, self.neighbourhood, self._store)
         adverts.tell_by(self.spread_advert)
 

@@ -29,13 +29,15 @@ from peernet.wire.link import Body
 
 
 class Neighbourhood:
-    """Who the neighbours are. `welcome` is called with each new one."""
+    """Who the neighbours are. `welcome` is called with each new one, `expire` with the monotonic time at each look
+    at them."""
 
     __slots__ = (
         "_asking",
         "_banned",
         "_config",
         "_ctx",
+        "_expire",
         "_filling",
         "_forced",
         "_hurried",
@@ -53,11 +55,13 @@ class Neighbourhood:
         ctx: Context,
         kad: Kad,
         welcome: Callable[[PeerId], None],
+        expire: Callable[[float], None],
     ) -> None:
         self._ctx = ctx
         self._kad = kad
         self._config = ctx.config.gossip
         self._welcome = welcome
+        self._expire = expire
         self.active: dict[PeerId, Neighbour] = {}
         self.passive = PassiveView(ctx, kad, self.active)
         self._asking: dict[PeerId, Neighbour] = {}
@@ -201,6 +205,7 @@ class Neighbourhood:
         self._schedule()
         now = self._ctx.now.mono
         self._refused = {peer: until for peer, until in self._refused.items() if until > now}
+        self._expire(now)
         self.passive.shuffle_if_due()
         if self._is_short():
             self._fill()
@@ -279,7 +284,7 @@ class Neighbourhood:
         """Peers that may be asked: connected ones, known ones, and contacts of the DHT."""
         now = self._ctx.now.mono
         known: dict[PeerId, None] = dict.fromkeys(self._ctx.links)
-        known.update(self.passive.peers())
+        known.update(dict.fromkeys(self.passive.peers()))
         known.update(dict.fromkeys(self._kad.sample(self._wanted())))
         return [
             peer
@@ -303,7 +308,8 @@ class Neighbourhood:
         self._asking[peer] = Neighbour(chosen=True, by_chance=by_chance, eager=grow)
         self._ctx.call(
             peer,
-            Befriend(urgent=not self.active, grow=grow),
+            # The first to be asked are asked politely: a full one would let another go, which asks around then.
+            Befriend(urgent=not self.active and bool(self._refused), grow=grow),
             lambda outcome: self._answered(peer, outcome),
             self._config.befriend_timeout,
         )

@@ -37,7 +37,7 @@ class PassiveView:
         self._kad = kad
         self._config = ctx.config.gossip
         self._active = active
-        self._known: dict[PeerId, None] = {}
+        self._known: list[PeerId] = []  # Short enough to be searched, and a dict takes five times its room.
         self._next_shuffle = 0.0
         self.answers_until = 0.0
 
@@ -49,7 +49,7 @@ class PassiveView:
     def __len__(self) -> int:
         return len(self._known)
 
-    def peers(self) -> dict[PeerId, None]:
+    def peers(self) -> list[PeerId]:
         """Return the known peers. Not to be changed."""
         return self._known
 
@@ -57,14 +57,16 @@ class PassiveView:
         """Remember a peer whose addresses are in the book; a random one makes room."""
         if peer == self._ctx.me or peer in self._active or peer in self._known:
             return
-        if len(self._known) >= self._config.passive:
+        if len(self._known) < self._config.passive:
+            self._known.append(peer)
+        else:
             # At random: dropping the oldest would let a flood of new ones replace the whole view.
-            del self._known[list(self._known)[self._ctx.random.randrange(len(self._known))]]
-        self._known[peer] = None
+            self._known[self._ctx.random.randrange(len(self._known))] = peer
 
     def discard(self, peer: PeerId) -> None:
         """Forget a peer: it became a neighbour, or does not answer."""
-        self._known.pop(peer, None)
+        if peer in self._known:
+            self._known.remove(peer)
 
     def learn(self, contacts: tuple[WireContact, ...]) -> None:
         """Take in what another peer says of others. Unproven: they are dialled before they count."""

@@ -57,8 +57,11 @@ class Store:
     def see(self, name: bytes, now: float) -> None:
         """Remember an id. now: monotonic seconds."""
         if len(self._new) >= self._config.seen // 2 or now - self._turned >= self._config.seen_seconds:
-            self._old, self._new, self._turned = self._new, {}, now
+            self._turn(now)
         self._new[name] = None
+
+    def _turn(self, now: float) -> None:
+        self._old, self._new, self._turned = self._new, {}, now
 
     def keep(self, name: bytes, heard: Heard, now: float) -> None:
         """Keep a rumour for those who ask for it; old ones go, and the oldest while there are too many."""
@@ -69,9 +72,13 @@ class Store:
         self.expire(now)
 
     def expire(self, now: float) -> None:
-        """Drop the rumours whose time is over."""
+        """Drop the rumours whose time is over, and ids that are old enough. now: monotonic seconds."""
         while self._heard and next(iter(self._heard.values())).until <= now:
             self._forget_oldest()
+        if not self._heard:
+            self._heard = {}  # A dict that was large stays so.
+        if now - self._turned >= self._config.seen_seconds:
+            self._turn(now)
 
     def get(self, name: bytes) -> Heard | None:
         """Return a rumour that is kept, or None."""

@@ -72,7 +72,8 @@ class Scene:
             now=self.now(),
         )
         self.published: list[bytes] = []
-        self.adverts = Adverts(self.ctx, self.published.append)
+        self.adverts = Adverts(self.ctx, lambda envelope: None)
+        self.adverts.tell_by(self.published.append)
         self.worker = Worker(self.ctx, self.adverts, slots=slots, max_slices=max_slices, serves=serves)
         self.effects: list[Effect] = []
         self.log: list[tuple[float, Effect]] = []
