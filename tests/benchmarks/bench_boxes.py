@@ -1,8 +1,8 @@
 """What boxes cost, tier by tier in one run: `make bench-boxes`, or `python tests/benchmarks/bench_boxes.py`.
 
 `--json` prints one object. The tiers take turns, so that a busy machine slows all of them alike; the median
-counts. Compare the tiers with each other, not with figures of another machine. Run it as the user who would run the peer:
-the boxes of root get a user of their own instead of a user namespace.
+counts. Compare the tiers with each other, not with figures of another machine. Run it as the user who would run
+the peer: the boxes of root get a user of their own instead of a user namespace.
 """
 
 from __future__ import annotations

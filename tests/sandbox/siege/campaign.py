@@ -25,7 +25,7 @@ from peernet.config import BoxConfig
 from peernet.errors import BoxError, CannotDecodeError
 from peernet.project import Bundle, Cutter
 from peernet.results import decode
-from peernet.sandbox import Box, Executor, Limits, Outcome, make_executor, probe
+from peernet.sandbox import Box, Executor, Limits, Outcome, choose, make_executor
 from siege.catalogue import ATTACKS, LOOSE, TIGHT, Attack, Control
 from siege.result import Result
 from siege.world import World, lan_address
@@ -240,8 +240,8 @@ async def carry_out(tier: str, folder: Path, names: list[str]) -> None:
 
 def main() -> None:
     tier, folder, names = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
-    findings = probe(folder / "probe", BoxConfig())
-    if tier not in findings.tiers:
+    findings = choose(folder / "probe", BoxConfig(), tier)
+    if findings.tier is None:
         reason = f"tier {tier} does not work here: {'; '.join(findings.notes)}"
         for name in names:
             show(Line(name, skipped=reason))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from peernet.box.room import files_allowed
 from peernet.sandbox import Limits
 from siege.result import (
     SCRATCH_MIB,
@@ -121,8 +122,8 @@ of the user may end meanwhile). Elsewhere the bound is the first summand."""
 _LATE = replace(TIGHT, seconds=0.2)
 
 _BOMBS = [
-    *_group("bombs", "memory", judge=more_than(128), ends=("memory",), cap=256, control=Control.LOOSE),
-    *_group("bombs", "memory_shared", "memory_in_files", judge=more_than(128), cap=192, control=Control.LOOSE),
+    *_group("bombs", "memory", judge=more_than(128), ends=("memory",), cap=160, control=Control.LOOSE),
+    *_group("bombs", "memory_shared", "memory_in_files", judge=more_than(128), cap=160, control=Control.LOOSE),
     *_group("bombs", "memory_in_buffers", judge=more_than(32), cap=48, control=Control.LOOSE),
     *_group("bombs", "memory_in_shared_segments", judge=touched("ipc_left"), cap=256),
     *_group("bombs", "threads", judge=more_than(_THREADS), cap=1500, control=Control.LOOSE),
@@ -131,8 +132,7 @@ _BOMBS = [
     *_group("bombs", "lift_limits", root=True, optional=True),
     *_group("bombs", "scratch", ends=("scratch", "error"), cap=2 * SCRATCH_MIB, control=Control.LOOSE),
     *_group("bombs", "disks", judge=filled, cap=2 * SCRATCH_MIB, control=Control.LOOSE),
-    *_group("bombs", "inodes", judge=more_than(SCRATCH_MIB * 1024), cap=10_000, control_cap=8300,
-            control=Control.LOOSE),
+    *_group("bombs", "inodes", judge=more_than(files_allowed(TIGHT.scratch)), cap=2500, control=Control.LOOSE),
     Attack("bombs.spin_python", ("bombs.spin_python",), limits=_LATE, ends=("timeout",), cap=10**6, control_cap=3,
            control=Control.LOOSE, beside=True),
     Attack("bombs.spin_pow", ("bombs.spin_pow",), limits=_LATE, ends=("timeout",), cap=100, control_cap=1,
