@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 from peernet.box import system
@@ -185,6 +186,8 @@ class Child:
     def _done(self, report: Report, cpu: float, rss: int, now: float, used: Swept) -> Done:
         assert self.run is not None
         report = self._over_room(used) or report
+        if report.status == Status.SCRATCH and report is self._report:
+            report = replace(report, error=f"{report.error}; {used.size} bytes were used")
         return Done(
             id=self.run.id,
             status=report.status,

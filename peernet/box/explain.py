@@ -31,7 +31,7 @@ def explain(error: BaseException, plan: Plan, limits: Limits) -> Explained:
             number = getattr(cause, "errno", None)
             if number in _FULL:
                 return Explained(Status.SCRATCH, _full(plan, limits))
-            if plan.confined and number in _FORBIDDEN:
+            if plan.confined and (number in _FORBIDDEN or _wants_temporary(cause, plan)):
                 return Explained(Status.ERROR, _forbidden(plan))
         if plan.confined and isinstance(cause, RuntimeError) and "can't start new thread" in str(cause.args):
             return Explained(Status.ERROR, f" ({limits.threads} threads are allowed, and all are in use)")
@@ -47,10 +47,15 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
+def _wants_temporary(error: OSError, plan: Plan) -> bool:
+    """`tempfile` found no folder that it may write to, and says that there is none."""
+    return not plan.writable and "No usable temporary directory" in str(error.args)
+
+
 def _full(plan: Plan, limits: Limits) -> str:
     if not plan.writable:
         return " (slices write no files in this box)"
-    return f" (its scratch folder is full: {limits.scratch} bytes are allowed, and all are used)"
+    return f" (its scratch folder is full: {limits.scratch} bytes are allowed)"
 
 
 def _forbidden(plan: Plan) -> str:

@@ -66,7 +66,9 @@ def confine_child(plan: Plan, source: str, scratch: str) -> None:
         proc = ("/proc",) if plan.own_proc else _PROC_OF_ITSELF
         read = (*plan.read, source, *proc, *_READ_DEVICES, *(() if plan.writable else (scratch,)))
         landlock.restrict(Rights(read, (scratch,) if plan.writable else (), _DEVICES), version)
-    seccomp.install(policy.child_filter(os.getpid(), writable=plan.writable))
+    seccomp.install(
+        policy.child_filter(os.getpid(), writable=plan.writable, truncates=version < landlock.TRUNCATE_ABI)
+    )
     selfcheck.check(plan.uid, plan.keep, landlocked=bool(version))
 
 

@@ -33,6 +33,9 @@ _REFER, _TRUNCATE = 1 << 13, 1 << 14
 _FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 """All rights on files that an ABI knows (from it on): ABI 2 added REFER, 3 TRUNCATE, 5 IOCTL_DEV."""
 
+TRUNCATE_ABI = 3
+"""From here on Landlock sees to it that files which may only be read are not emptied."""
+
 _NET_ABI, _NET_RIGHTS = 4, 0b11
 """BIND_TCP and CONNECT_TCP."""
 

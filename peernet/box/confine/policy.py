@@ -85,15 +85,21 @@ PR_GET_NO_NEW_PRIVS."""
 _AF_UNIX = 1
 
 
-def child_filter(pid: int, *, writable: bool) -> bytes:
+_TRUNCATE = 0o1000
+"""O_TRUNC, of the second argument of open and the third of openat."""
+
+
+def child_filter(pid: int, *, writable: bool, truncates: bool = False) -> bytes:
     """The filter of the process that runs a slice: no new processes, no sockets, signals only to itself.
 
-    pid: of the process itself. writable: whether it has a folder to write to. Raises BoxError on a kind of
-    processor whose calls are not known here."""
+    pid: of the process itself. writable: whether it has a folder to write to. truncates: Landlock, before ABI 3,
+    lets it empty files that it may read, by opening them; so the filter must not, if no folder is writable. Raises
+    BoxError on a kind of processor whose calls are not known here."""
     itself = (Check(0, (pid,)),)
     return _filter(
         _plain(_MEMORY, _FILES, _ITSELF, *([_CHANGES] if writable else []))
         | _commands()
+        | (_opening_only() if truncates and not writable else {})
         | {
             "clone": (Check(0, (_CLONE_THREAD,), _CLONE_THREAD | _CLONE_NEW),),
             "kill": itself,
@@ -138,6 +144,10 @@ def _commands() -> dict[str, tuple[Check, ...]]:
         "recvfrom": (Check(4, (0,), wide=True),),
         "sendto": (Check(4, (0,), wide=True),),
     }
+
+
+def _opening_only() -> dict[str, tuple[Check, ...]]:
+    return {"open": (Check(1, (0,), _TRUNCATE),), "openat": (Check(2, (0,), _TRUNCATE),)}
 
 
 def _filter(calls: dict[str, tuple[Check, ...]]) -> bytes:

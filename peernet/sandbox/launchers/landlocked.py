@@ -26,7 +26,7 @@ class LandlockLauncher:
     notes = (
         "slices read the system, Python and its packages, and nothing else; they write nowhere",
         "they start no processes, open no connections, and see none of your other processes' secrets",
-        "limited: wall-clock and processor time, memory, threads and open files of every slice",
+        "limited: wall-clock and processor time, memory and open files of every slice, as root threads too",
     )
 
     def missing(self) -> str:
