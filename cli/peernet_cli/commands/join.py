@@ -40,6 +40,13 @@ if TYPE_CHECKING:
 @click.option(
     "--require-sandbox", type=click.Choice(["A", "B"]), help="Execute nothing where no sandbox of this tier works."
 )
+@click.option(
+    "--build-environments",
+    type=click.Choice(["mine", "anyone", "none"]),
+    default="mine",
+    help="Whose projects get packages built that this machine lacks, from wheels of its own index. [mine]",
+)
+@click.option("--index-url", default="", metavar="URL", help="That index; what pip is configured for by default.")
 @shared
 def command(
     terminal: Terminal,
@@ -54,6 +61,8 @@ def command(
     scratch: str | None,
     sandbox_tier: Literal["A", "B", "C"] | None,
     require_sandbox: Literal["A", "B"] | None,
+    build_environments: Literal["mine", "anyone", "none"],
+    index_url: str,
 ) -> None:
     """Run a peer here until Ctrl-C or SIGTERM: join the network of the peers at ADDRESS, or begin a new one.
 
@@ -94,7 +103,8 @@ def command(
         serves=serve,
         sandbox_tier=sandbox_tier,
         require_sandbox=require_sandbox,
-        config=Config(lend=LendConfig(lent.memory, lent.timeout, lent.scratch)),
+        config=Config(lend=LendConfig(lent.memory, lent.timeout, lent.scratch, build_environments)),
+        index_url=index_url,
     )
     notes = Notes(terminal.note, monotonic)
 
