@@ -175,13 +175,13 @@ class JobResults:
         self._job = job
 
     def __iter__(self) -> Iterator[Any]:
-        pickles = self._job.status().pickles
         for reply in self._job.client.stream(Results(self._job.id)):
             if isinstance(reply, SliceValue):
                 values = cast(list[Any], decode(reply.value))
-                yield from map(load_result, values) if pickles else values
+                yield from map(load_result, values) if reply.pickles else values
             elif isinstance(reply, FinalValue):
-                yield load_result(decode(reply.value)) if pickles else decode(reply.value)
+                value = decode(reply.value)
+                yield load_result(value) if reply.pickles else value
             elif isinstance(reply, JobReply):
                 raise_for_end(reply.row)
 

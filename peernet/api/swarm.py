@@ -148,7 +148,7 @@ class LocalSwarm:
     @property
     def note(self) -> str:
         """What people have to know of its sandboxes, or nothing."""
-        if all(member.tier != "C" for member in self._members):
+        if self._tier is not None or all(member.tier != "C" for member in self._members):
             return ""
         return (
             "no sandbox works on this machine, so the local swarm runs your project as plain processes (tier C); "

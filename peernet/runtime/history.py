@@ -53,11 +53,11 @@ def job_replies(home: Home, prefix: str, start: int = 0) -> Iterator[SliceValue 
             return payload.inline if payload.inline is not None else read_blob(home.blob_folder, payload.digest)
 
         if record.reduces and record.value is not None:
-            yield FinalValue(read(record.value))
+            yield FinalValue(read(record.value), record.pickles)
         elif not record.reduces:
             index = start
             while (outcome := find_outcome(journal, record.job, index)) is not None:
-                yield SliceValue(index, read(outcome.value))
+                yield SliceValue(index, read(outcome.value), record.pickles)
                 index += 1
         yield JobReply(row_of(record))
 
@@ -118,7 +118,6 @@ def row_of(record: JobRecord) -> JobRow:
         reason_kind=record.reason_kind,
         traceback=record.traceback,
         peers=work_rows(stats.peers),
-        pickles=record.pickles,
     )
 
 

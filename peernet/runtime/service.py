@@ -177,11 +177,11 @@ class Service:
             record = history.find_record(self._node.journal, format_job_id(job))
             if not record.reduces:
                 while (outcome := history.find_outcome(self._node.journal, job, index)) is not None:
-                    yield SliceValue(index, await self._node.payloads.get(outcome.value))
+                    yield SliceValue(index, await self._node.payloads.get(outcome.value), record.pickles)
                     index += 1
             if record.state != "running":
                 if record.value is not None:
-                    yield FinalValue(await self._node.payloads.get(record.value))
+                    yield FinalValue(await self._node.payloads.get(record.value), record.pickles)
                 yield JobReply(self._job(job))
                 return
             await changed.wait()
@@ -289,5 +289,4 @@ def _row_of_view(view: JobView) -> JobRow:
         traceback=view.traceback,
         peers=history.work_rows(view.peers),
         unfit=history.unfit_rows(view.unfit),
-        pickles=view.pickles,
     )

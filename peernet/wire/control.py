@@ -206,7 +206,6 @@ class JobRow(msgspec.Struct, frozen=True):
     traceback: str = ""
     peers: tuple[WorkRow, ...] = ()
     unfit: tuple[UnfitRow, ...] = ()
-    pickles: bool = False
 
 
 class JobReply(ControlMessage, frozen=True):
@@ -228,16 +227,18 @@ class Printed(ControlMessage, frozen=True):
 
 
 class SliceValue(ControlMessage, frozen=True):
-    """The canonical bytes of one accepted slice: a list of results."""
+    """The canonical bytes of one accepted slice: a list of results. pickles: they are pickles, of own peers."""
 
     index: int
     value: bytes
+    pickles: bool = False
 
 
 class FinalValue(ControlMessage, frozen=True):
-    """The canonical bytes of the reduced value."""
+    """The canonical bytes of the reduced value. pickles: it is a pickle, of own peers."""
 
     value: bytes
+    pickles: bool = False
 
 
 ControlRequest = Status | ListPeers | Join | Submit | ListJobs | Show | Watch | Results | Stop | Mine

@@ -19,6 +19,9 @@ from peernet.wire.signed import Advert, Needs
 TIERS = ("A", "B", "C")
 """Sandbox tiers, the strongest first."""
 
+_WITHOUT_SCRATCH = "B"
+"""Slices in this tier write nowhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caps:
@@ -56,6 +59,8 @@ def lacks(needs: Needs, machine: Machine, caps: Caps) -> str:
         return f"{format_size(needs.memory)} of memory for a slice"
     if caps.seconds and needs.seconds > caps.seconds:
         return f"{needs.seconds:g} s of time for a slice"
+    if needs.scratch and machine.tier == _WITHOUT_SCRATCH:
+        return "a folder to write to (its sandbox is of tier B)"
     if caps.scratch and needs.scratch > caps.scratch:
         return f"{format_size(needs.scratch)} of scratch for a slice"
     return ""

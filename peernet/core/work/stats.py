@@ -109,7 +109,7 @@ class JobView:
     seconds, 0.0 if not yet. reason_kind: "usage", "too-few", "stopped", "storage", "box", "disputed", "task", or
     another status of a slice ("timeout", "exited", ...). eta_seconds: from now, or None if it can't be told.
     value: of a job that reduces, once it is done. unfit: peers known that can't take part and why, while it runs;
-    unfit_text: the same for people; fit: how many of those known may. pickles: its results are pickles.
+    unfit_text: the same for people; fit: how many of those known may.
     """
 
     id: JobId
@@ -139,4 +139,3 @@ class JobView:
     unfit: tuple[Unfit, ...] = ()
     unfit_text: str = ""
     fit: int = 0
-    pickles: bool = False

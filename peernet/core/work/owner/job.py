@@ -267,7 +267,6 @@ class Job:
             unfit=self.fitting.unfit(),
             unfit_text=self.fitting.hopeless() or self.fitting.text(),
             fit=self.fitting.fit(),
-            pickles=record.pickles,
             eta_seconds=self._eta(),
             peers=stats.peers,
         )
@@ -305,5 +304,4 @@ def view_of(record: JobRecord) -> JobView:
         traceback=record.traceback,
         peers=stats.peers,
         value=record.value,
-        pickles=record.pickles,
     )

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 _NEARLY = 0.9
 """Share of a limit from which a slice may have exceeded it: clocks of machines drift apart, by far less."""
 
+_REMEDIES = {
+    "memory": "; ask for more with memory= or --memory",
+    "timeout": "; ask for more with timeout= or --time, or for smaller slices with slice_size= or --slice-size",
+    "scratch": "; ask for more with scratch= or --scratch",
+    "too_large": "; return less, or ask for smaller slices with slice_size= or --slice-size",
+}
+"""What the submitter can do where slices break a limit."""
+
 _KINDS = {"error": "task"}
 """What a slice's status is called as the reason of a job's end, where that is not the status itself."""
 
@@ -150,7 +158,7 @@ class Verdicts:
         job.slices.advance(entry, "given up")
         votes = [vote for vote in entry.votes.values() if vote.key == key]
         told = next((vote for vote in votes if vote.trusted), votes[0])
-        error = told.error or key[0]
+        error = (told.error or key[0]) + _REMEDIES.get(key[0], "")
         job.fail(_KINDS.get(key[0], key[0]), f"{job.name_slice(entry)} failed: {error}", told.traceback)
 
     def _own_limit(self, lease: Lease, result: SliceResult) -> bool:
