@@ -13,6 +13,7 @@ from peernet.box.folders import BoxFolders
 from peernet.box.limits import Limits, default_limits
 from peernet.config.box import BoxConfig
 from peernet.errors import BoxError
+from peernet.sandbox.cgroups import Cgroup, ours
 from peernet.sandbox.executor import Box, Executor, HostBox
 from peernet.sandbox.hostprocess import HostProcess
 from peernet.sandbox.launchers import LAUNCHERS, Launch, Wanted, host_launch
@@ -58,8 +59,9 @@ class BoxExecutor:
             raise BoxError(f"a box has 1 to {self._config.slots} slots, not {slots}")
         launcher = LAUNCHERS[self.tier]
         process = self._start(launcher.launch, limits, slots, environment)
+        cgroup = _join_cgroup(process.pid, limits, slots)
         box = ZygoteBox(process, slots, self._config)
-        self._spawn(box, partial(box.serve, bundle, reuse=reuse))
+        self._spawn(box, partial(box.serve, bundle, reuse=reuse), cgroup)
         await self._or_close(box, box.opened())
         return box
 
@@ -69,7 +71,7 @@ class BoxExecutor:
         """See `Executor.open_host`."""
         process = self._start(host_launch, default_limits(self._config), 0, None)
         host = HostProcess(process, on_output, self._config)
-        self._spawn(host, host.serve)
+        self._spawn(host, host.serve, None)
         await self._or_close(host, host.open(bundle, overrides))
         return host
 
@@ -95,7 +97,9 @@ class BoxExecutor:
 
         return start_process(plan, folder, self._config)
 
-    def _spawn(self, box: ZygoteBox | HostProcess, serve: Callable[[], Awaitable[None]]) -> None:
+    def _spawn(
+        self, box: ZygoteBox | HostProcess, serve: Callable[[], Awaitable[None]], cgroup: Cgroup | None
+    ) -> None:
         """Serve a box for as long as it lives."""
         self._boxes.add(box)
 
@@ -104,6 +108,8 @@ class BoxExecutor:
                 await serve()
             finally:
                 self._boxes.discard(box)
+                if cgroup is not None:
+                    cgroup.close()
 
         trio.lowlevel.spawn_system_task(keep)
 
@@ -116,6 +122,19 @@ class BoxExecutor:
         finally:
             if not opened:
                 await box.aclose()
+
+
+def _join_cgroup(process: int, limits: Limits, slots: int) -> Cgroup | None:
+    """Have a box counted as a whole, where that can be done. No tier depends on it, so a refusal is none."""
+    cgroups = ours()
+    if cgroups is None:
+        return None
+    try:
+        cgroup = cgroups.make(limits, slots)
+        cgroup.adopt(process)
+    except OSError:
+        return None
+    return cgroup
 
 
 def make_executor(tier: str | None, scratch: Path, config: BoxConfig) -> Executor:

@@ -19,6 +19,7 @@ from peernet.project import Bundle, Cutter
 from peernet.results import decode
 from peernet.sandbox import attack
 from peernet.sandbox.boxes import BoxExecutor
+from peernet.sandbox.cgroups import survey
 from peernet.sandbox.executor import Outcome
 from peernet.sandbox.launchers import LAUNCHERS
 from peernet.sandbox.launchers.bubblewrap import BubblewrapLauncher, obstacles
@@ -52,6 +53,7 @@ def probe(scratch: Path, config: BoxConfig) -> Findings:
     working = tuple(tier for tier, fault in faults.items() if not fault)
     tiers = working if LAUNCHERS["C"].missing() else (*working, "C")
     notes = [note for tier, fault in faults.items() for note in _describe(tier, fault)]
+    notes.append(_describe_cgroups())
     if not working:
         notes.insert(0, "this peer submits jobs but executes none: no sandbox works on this machine")
     return Findings(working[0] if working else None, tuple(notes), tiers)
@@ -136,6 +138,15 @@ def _describe(tier: str, fault: str) -> list[str]:
     if fault:
         return [f"tier {tier} does not work: {fault}"]
     return [f"tier {tier} works", *(f"tier {tier}: {note}" for note in LAUNCHERS[tier].notes)]
+
+
+def _describe_cgroups() -> str:
+    found = survey()
+    if isinstance(found, str):
+        return (
+            f"cgroups are not used, so memory and processes are limited for each slice and not for boxes: {found}"
+        )
+    return "cgroups are used: memory, processes and processor time of whole boxes are limited too"
 
 
 def _one_line(error: PeernetError) -> str:

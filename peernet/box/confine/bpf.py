@@ -76,8 +76,6 @@ _EPERM = 1
 
 def _guarded(number: int, then: list[bytes]) -> list[bytes]:
     """Run `then`, which always returns, for one call."""
-    if len(then) > _JUMP:
-        raise ValueError(f"{len(then)} instructions for the call {number}: a jump reaches {_JUMP}")
     return [_jump(_EQUAL, number, 0, len(then)), *then]
 
 
@@ -101,6 +99,8 @@ def _load(offset: int) -> bytes:
 
 
 def _jump(test: int, value: int, then: int, otherwise: int) -> bytes:
+    if max(then, otherwise) > _JUMP:
+        raise ValueError(f"a jump over {max(then, otherwise)} instructions: a jump reaches {_JUMP}")
     return _INSTRUCTION.pack(test, then, otherwise, value)
 
 

@@ -125,8 +125,8 @@ def _read(path: str) -> str:
 
 
 def _namespaces(uid: int | None) -> tuple[str, ...]:
-    """Root needs no user namespace, and without one less of the kernel is open: the box becomes the user `uid` once
-    all is mounted, and keeps no capability.
+    """Root needs no user namespace, and without one less of the kernel is open: the box becomes the user `uid`
+    once all is mounted, and keeps no capability.
 
     Process 1 is the zygote where there is a user namespace: bubblewrap's own would be of the box's user, and not
     confined. Else it is bubblewrap's, which stays root without capabilities: it dies with the peer and takes the

@@ -14,8 +14,8 @@ kernel counts each box's processes by themselves."""
 _CAP_SETGID, _CAP_SETUID = 6, 7
 
 _ROOM = 1024
-"""A desktop's programs have some hundreds of threads each. The kernel counts a user's processes together, so what a
-box is not kept from using here is what it may use itself."""
+"""A desktop's programs have some hundreds of threads each. The kernel counts a user's processes together, so what
+a box is not kept from using here is what it may use itself."""
 
 
 def draw_user() -> int | None:
