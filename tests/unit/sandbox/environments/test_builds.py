@@ -38,18 +38,19 @@ async def test_a_lock_becomes_a_folder_of_packages_and_is_built_once(
     assert left() == []
 
 
-async def test_boxes_import_it_and_its_pth_files_never_run(
+async def test_boxes_of_each_tier_import_it_and_its_pth_files_never_run(
     packages: Path,
     wheels: Any,
     lock_of: Any,
     open_environments: Any,
     tmp_path: Path,
+    executor: BoxExecutor,
     make_bundle: Any,
     inputs: Any,
     values: Any,
 ) -> None:
     canary = tmp_path / "canary"
-    write = f"import pathlib; pathlib.Path({str(canary)!r}).write_text('sang')\n"
+    sing = f"import pathlib; pathlib.Path({str(canary)!r}).write_text('sang')\n"
     files = {
         "evil.pth": write,
         "sitecustomize.py": write,
@@ -58,14 +59,11 @@ async def test_boxes_import_it_and_its_pth_files_never_run(
     }
     folder = await open_environments().get(lock_of(wheels.make_wheel(packages, "needle", "1.0", files)), False)
     bundle = make_bundle("def task(n):\n    import needle\n    return needle.VERSION\n", imports=("needle",))
-    executor = BoxExecutor("C", tmp_path / "boxes", BoxConfig())
-    try:
-        limits = default_limits(BoxConfig())
-        box = await executor.open_box(bundle, limits, 1, environment=folder)
-        outcome = await box.run(inputs(1), limits, lambda: None)
-    finally:
-        await executor.aclose()
-    assert values(outcome) == ["x"]
+    limits = default_limits(BoxConfig())
+    box = await executor.open_box(bundle, limits, 1, environment=folder)
+    outcome = await box.run(inputs(1), limits, lambda: None)
+    await box.aclose()
+    assert values(outcome) == [1]
     assert not canary.exists()
     # The control: an interpreter that processes the folder as site-packages does run it.
     await trio.run_process([sys.executable, "-I", "-c", f"import site; site.addsitedir({str(folder)!r})"])
