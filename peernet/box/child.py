@@ -54,7 +54,7 @@ class Place:
 def rehearse() -> None:
     """Do once, in the zygote, what every child does first: what is compiled or cached then is so in all."""
     importlib.invalidate_caches()
-    for batch in ([1, 2], [0.5], ["text"], [b""], [(1,)], [None], range(2)):
+    for batch in ([1, 2], [0.5], ["text"], [b""], [(1,)], [None], [1j], range(2)):
         cut = Cutter(batch).cut(len(batch))
         assert cut is not None
         encode(run_slice(LoadedFunction(_itself, False, Path()), open_input(cut.data)))

@@ -47,6 +47,7 @@ from peernet.project.pickledresults import load_results, pickle_result
 from peernet.project.trace import describe
 from peernet.project.wanted import wanted_by
 from peernet.results import decode, encode
+from peernet.results.classes import classes_of
 from peernet.types import Digest
 
 _DIGEST = 32
@@ -72,6 +73,7 @@ class JobHost:
         self._cutter: Cutter | None = None
         self._folder: Folder | None = None
         self._pickles = False
+        self._classes: tuple[type, ...] = ()
 
     def answer(self, request: Message) -> Message:
         """Carry out a request. Raises whatever the user's code raises, and peernet's errors."""
@@ -99,6 +101,7 @@ class JobHost:
         options = override(project.options, **_known(request.overrides))
         wanted = wanted_by(bundle, options.requirements)
         self._pickles = options.results == "pickle"
+        self._classes = classes_of(project.function, project.reduce)
         self._cutter = Cutter(project.over, options.whole_slice)
         if project.reduce is not None:
             self._folder = Folder(project.reduce, project.initial)
@@ -141,7 +144,7 @@ class JobHost:
         return Replayed()
 
     def _fold(self, request: Fold) -> Folded:
-        values = decode(request.body)
+        values = decode(request.body, classes=self._classes)
         if type(values) is not list or not values:
             raise CannotDecodeError("the results of a slice are a list, and never an empty one")
         self._opened_folder().fold(request.index, load_results(values) if self._pickles else values)

@@ -100,7 +100,8 @@ class Cutter:
         if isinstance(batch, range):
             return _RANGE + encode([batch.start, batch.stop, batch.step])
         try:
-            return _VALUES + encode(batch, max_bytes=MAX_INPUT_BYTES)
+            # Instances of classes are pickled: a function may get more of them than fields, and any class.
+            return _VALUES + encode(batch, max_bytes=MAX_INPUT_BYTES, classes=None)
         except CannotEncodeError:
             pass
         try:

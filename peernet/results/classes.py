@@ -99,9 +99,14 @@ def _find(name: ClassName) -> type | None:
         modules.insert(0, sys.modules.get("__main__"))
     for namespace in modules:
         found = _within(namespace, qualname)
-        if isinstance(found, type) and _travels(found) and is_own(found) and name_of(found) == name:
+        if isinstance(found, type) and _travels(found) and is_own(found) and name in _names(found):
             return found
     return None
+
+
+def _names(kind: type) -> tuple[ClassName, ...]:
+    """What a class is called here or elsewhere: what travels by cloudpickle keeps the name `__main__`."""
+    return name_of(kind), (kind.__module__, kind.__qualname__)
 
 
 def _within(namespace: object, qualname: str) -> object:

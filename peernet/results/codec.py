@@ -44,7 +44,7 @@ class Refusal(Exception):
         self.path: list[str] = []
 
 
-def encode(value: object, *, max_bytes: int = MAX_RESULT_BYTES, classes: Iterable[type] = ()) -> bytes:
+def encode(value: object, *, max_bytes: int = MAX_RESULT_BYTES, classes: Iterable[type] | None = ()) -> bytes:
     """Encode plain data so that equal values of equal types give equal bytes, on every machine and in every run.
 
     Plain data is None, bool, int, float, complex, str, bytes; list, tuple, dict, set and frozenset of plain data;
@@ -61,7 +61,8 @@ def encode(value: object, *, max_bytes: int = MAX_RESULT_BYTES, classes: Iterabl
             type. A dataclass or an Enum is taken if it belongs to the project, see `classes.is_own`, and travels
             as the qualified name of its class and its fields.
         max_bytes: the largest encoding to allow.
-        classes: further enums and dataclasses to take. `decode` has to be given the same.
+        classes: further enums and dataclasses to take. `decode` has to be given the same. None: take none, not
+            even the project's.
 
     Raises:
         CannotEncodeError: naming the type, and the place inside the value as in `result[3]['x']`.
@@ -100,9 +101,9 @@ def scalar_bytes(value: object) -> bytes:
 class Encoder:
     """Collects the encoding of one value."""
 
-    def __init__(self, max_bytes: int, classes: Iterable[type] = ()) -> None:
+    def __init__(self, max_bytes: int, classes: Iterable[type] | None = ()) -> None:
         self.chunks: list[bytes | memoryview] = []
-        self.classes = frozenset(classes)
+        self.classes = None if classes is None else frozenset(classes)
         self._further: dict[type, Writer] = {}
         self._room = max_bytes
         self._max_bytes = max_bytes

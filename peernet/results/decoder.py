@@ -33,6 +33,9 @@ _LENGTHS = {24: 1, 25: 2, 26: 4, 27: 8}
 def decode(data: bytes, *, max_bytes: int = MAX_RESULT_BYTES, classes: Iterable[type] = ()) -> object:
     """Decode what `encode` made. Any other bytes are refused: `encode(decode(data)) == data`.
 
+    (Classes that travelled by cloudpickle from a program are called `__main__` elsewhere; in that program itself
+    they are encoded under the name of its file.)
+
     Time is linear in the size (a CPU clock guards against keys made to collide) and memory is at most about 60
     times the size (a byte can be an empty list). Nothing is imported for what the bytes say, but numpy, where they
     hold an array. No code runs but this, and that of classes below: their `__hash__` and `__eq__`, for keys.

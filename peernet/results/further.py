@@ -52,10 +52,10 @@ READERS: dict[int, Reader] = {
 """How what follows each private tag is read."""
 
 
-def writer_of(kind: type, given: frozenset[type]) -> Writer | None:
+def writer_of(kind: type, given: frozenset[type] | None) -> Writer | None:
     """Return what writes values of this type; None if nothing does.
 
-    given: classes to take although they are not the project's.
+    given: enums and dataclasses to take although they are not the project's. None: take none at all.
 
     Raises:
         Refusal: it is of a kind that can be written, and this one can't; says why.
@@ -64,6 +64,8 @@ def writer_of(kind: type, given: frozenset[type]) -> Writer | None:
     if writer is not None:
         return writer
     if issubclass(kind, enum.Enum) or has_fields(kind):
+        if given is None:
+            raise Refusal(f"{kind.__module__}.{kind.__qualname__} is an enum or a dataclass, not plain data")
         if kind not in given and not is_own(kind):
             raise Refusal(_not_own(kind))
         return instances.writer_of(kind)

@@ -128,6 +128,12 @@ def test_other_dataclasses_are_refused_unless_given() -> None:
     assert encode([first, second]) == encoded
 
 
+def test_instances_may_be_refused_altogether() -> None:
+    for value in (shapes.Point(1), shapes.Colour.RED):
+        with pytest.raises(CannotEncodeError, match="is an enum or a dataclass, not plain data"):
+            encode([value], classes=None)
+
+
 def test_unknown_classes_come_back_as_readable_records() -> None:
     encoded = instance("Point", {"y": 2, "x": 1}, "gone.project")
     record = decode(encoded)
