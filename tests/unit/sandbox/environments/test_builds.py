@@ -50,12 +50,12 @@ async def test_boxes_of_each_tier_import_it_and_its_pth_files_never_run(
     values: Any,
 ) -> None:
     canary = tmp_path / "canary"
-    sing = f"import pathlib; pathlib.Path({str(canary)!r}).write_text('sang')\n"
+    write = f"import pathlib; pathlib.Path({str(canary)!r}).write_text('sang')\n"
     files = {
         "evil.pth": write,
         "sitecustomize.py": write,
         "usercustomize.py": write,
-        "needle.py": "VERSION = 'x'\n",
+        "needle.py": "VERSION = 1\n",
     }
     folder = await open_environments().get(lock_of(wheels.make_wheel(packages, "needle", "1.0", files)), False)
     bundle = make_bundle("def task(n):\n    import needle\n    return needle.VERSION\n", imports=("needle",))
