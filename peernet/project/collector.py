@@ -37,6 +37,8 @@ def collect(path: Path, name: str | None, argv: Sequence[str]) -> Bundle:
     real = path.resolve()
     if real.stem == OWN_PACKAGE or real.name.startswith(".") or real.suffix != ".py":
         raise ProjectError(f"{path}: a project file can't be called {real.name!r}; rename it")
+    if real.parent != path.parent.resolve() and any(part.startswith(".") for part in real.parts):
+        raise ProjectError(f"{path} leads to {real}, in a hidden folder; hidden files never travel: copy it")
     return _source_bundle(real.parent, real, real.stem, name or "", argv)
 
 

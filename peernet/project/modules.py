@@ -13,6 +13,9 @@ from pathlib import Path
 from peernet.config.project import MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES
 from peernet.errors import ProjectError
 
+_SHOWN_CHARS = 200
+"""Characters of a wrong line that are shown: two lines of a terminal."""
+
 OWN_PACKAGE = "peernet"
 """Every peer has it, so it never travels, even when a project lies in peernet's own source tree."""
 
@@ -153,9 +156,11 @@ def read_source(path: Path) -> bytes:
             raise ProjectError(f"{path}: there is no such file")
         if not path.is_file():
             raise ProjectError(f"{path} is not a regular file")
-        if path.stat().st_size > MAX_BUNDLE_BYTES:
+        with path.open("rb") as file:
+            source = file.read(MAX_BUNDLE_BYTES + 1)
+        if len(source) > MAX_BUNDLE_BYTES:
             raise ProjectError(f"{path} is larger than {MAX_BUNDLE_BYTES} bytes; large data belongs in the inputs")
-        return path.read_bytes()
+        return source
     except OSError as error:
         raise ProjectError(f"{path} can't be read: {error.strerror or error}") from None
 
@@ -172,7 +177,7 @@ def parse_source(source: bytes, path: Path) -> ast.Module:
             return ast.parse(source, str(path))
     except SyntaxError as error:
         place = f"{path}:{error.lineno}" if error.lineno else str(path)
-        text = f"\n    {error.text.strip()}" if error.text else ""
+        text = f"\n    {error.text.strip()[:_SHOWN_CHARS]}" if error.text else ""
         raise ProjectError(f"{place}: syntax error: {error.msg}{text}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise ProjectError(f"{path}: not Python source: {error or 'nested too deep'}") from None
@@ -194,6 +199,8 @@ def _resolve_inside(path: Path, root: Path) -> Path:
         )
     if any(part.startswith(".") for part in real.relative_to(root).parts):
         raise ProjectError(f"{path} leads to the hidden file {real}; hidden files never travel")
+    if real.suffix != ".py":
+        raise ProjectError(f"{path} leads to {real}, which is no .py file; only source travels: copy it there")
     return real
 
 
@@ -207,7 +214,7 @@ def _is_installed(top: str, root: Path) -> bool:
 
 def _imported(tree: ast.Module, package: str) -> Iterator[str]:
     """The dotted names that a module imports anywhere in it. `from a import b` may mean the module a.b."""
-    for node in ast.walk(tree):
+    for node in _walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name
@@ -222,8 +229,26 @@ def _imported(tree: ast.Module, package: str) -> Iterator[str]:
                     yield f"{base}.{alias.name}" if base else alias.name
 
 
+def _walk(tree: ast.Module) -> Iterator[ast.AST]:
+    """All nodes but those that only type checkers see: what is imported there is never imported."""
+    waiting: deque[ast.AST] = deque([tree])
+    while waiting:
+        node = waiting.popleft()
+        yield node
+        if isinstance(node, ast.If) and _is_for_checkers(node.test):
+            waiting.extend(node.orelse)
+        else:
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _is_for_checkers(test: ast.expr) -> bool:
+    """Whether a condition is `TYPE_CHECKING`, or `typing.TYPE_CHECKING`."""
+    name = test.attr if isinstance(test, ast.Attribute) else test.id if isinstance(test, ast.Name) else ""
+    return name == "TYPE_CHECKING"
+
+
 def _starred(tree: ast.Module, package: str) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in _walk(tree):
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
             base = _absolute(node, package)
             if base:
@@ -249,5 +274,5 @@ def _exports(tree: ast.Module) -> list[str]:
         ):
             literals = node.value.elts if isinstance(node.value, (ast.List, ast.Tuple)) else []
             constants = [item.value for item in literals if isinstance(item, ast.Constant)]
-            return [name for name in constants if isinstance(name, str)]
+            return [name for name in constants if isinstance(name, str) and name.isidentifier()]
     return []
