@@ -31,7 +31,9 @@ _COMMANDS = {
     "show": "Show one job with all its numbers.",
     "results": "Get the results of a job, as often as you like.",
     "stop": "Stop a job.",
-    "trust": "Mark a peer as my own, or take the mark back.",
+    "trust": "Show how far peers are trusted and why, or mark some as my own.",
+    "block": "Take no results of a peer, and give it no work.",
+    "unblock": "Let a blocked or banned peer work again.",
     "sim": "Simulate networks of thousands of peers.",
     "version": "Print the version.",
 }

@@ -32,6 +32,11 @@ def stats_of(row: JobRow) -> dict[str, object]:
         "slices": row.accepted if row.slices is None else row.slices,
         "executions": row.executions,
         "disagreements": row.disagreements,
+        "policy": row.policy,
+        "audits": row.audits,
+        "strikes": row.strikes,
+        "retracted": row.retracted,
+        "banned": list(row.banned),
         "peers": [
             {"id": work.id, "slices": work.slices, "cpu_seconds": work.cpu_seconds, "share": work.share}
             for work in row.peers

@@ -252,6 +252,14 @@ class TrustAsked(msgspec.Struct, frozen=True, gc=False):
     mine: bool = True
 
 
+class BlockAsked(msgspec.Struct, frozen=True, gc=False):
+    """The user wants no results of these peers (`blocked` true), or takes that back and forgives their strikes."""
+
+    id: int
+    peers: tuple[PeerId, ...]
+    blocked: bool
+
+
 class LeaveAsked(msgspec.Struct, frozen=True, gc=False):
     """The peer is about to stop: say so to whom it concerns. `Answer(id)` follows in the same handle."""
 
@@ -273,5 +281,6 @@ Event = (
     | SubmitAsked
     | StopAsked
     | TrustAsked
+    | BlockAsked
     | LeaveAsked
 )

@@ -17,6 +17,7 @@ from peernet.core.context import AddressBook, Context, Link
 from peernet.core.effects import Answer, Effect, Knock, Note, Reply
 from peernet.core.events import (
     Began,
+    BlockAsked,
     Done,
     Event,
     Failed,
@@ -38,7 +39,7 @@ from peernet.core.events import (
 )
 from peernet.core.gossip import Gossip
 from peernet.core.kad import Kad
-from peernet.core.records import ContactRecord, MineRecord
+from peernet.core.records import ContactRecord, MineRecord, TrustRecord
 from peernet.core.work.owner import JobImage, Owner
 from peernet.core.work.worker import Worker
 from peernet.errors import AddressError
@@ -76,6 +77,7 @@ class Restored:
 
     contacts: tuple[ContactRecord, ...] = ()
     mine: tuple[MineRecord, ...] = ()
+    trust: tuple[TrustRecord, ...] = ()
     jobs: tuple[JobImage, ...] = ()
 
 
@@ -132,6 +134,7 @@ class NodeCore:
         self.kad.restore(restored.contacts)
         for behaviour in self._behaviours:
             behaviour.start()
+        self.owner.trust.restore(restored.trust)
         self.owner.restore(restored.jobs)
         return self._finish()
 
@@ -265,6 +268,11 @@ class NodeCore:
                 ctx.forget(MineRecord.space, peer)
         ctx.emit(Answer(event.id, None))
 
+    def _on_block(self, event: BlockAsked) -> None:
+        for peer in event.peers:
+            self.owner.trust.block(peer, event.blocked)
+        self.context.emit(Answer(event.id, None))
+
     def _on_leave(self, event: LeaveAsked) -> None:
         self.owner.leave()
         self.worker.leave()
@@ -295,6 +303,7 @@ _ROUTES: Mapping[type, Callable[[NodeCore, Any], None]] = {
     SubmitAsked: lambda core, event: core.owner.submit(event.id, event.submission),
     StopAsked: lambda core, event: core.owner.stop(event.id, event.job),
     TrustAsked: NodeCore._on_trust,
+    BlockAsked: NodeCore._on_block,
     LeaveAsked: NodeCore._on_leave,
 }
 """Who takes which event. One table for all cores of a process."""

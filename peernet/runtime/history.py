@@ -118,6 +118,11 @@ def row_of(record: JobRecord) -> JobRow:
         reason_kind=record.reason_kind,
         traceback=record.traceback,
         peers=work_rows(stats.peers),
+        policy=record.policy,
+        audits=stats.audits,
+        strikes=stats.strikes,
+        retracted=stats.retracted,
+        banned=tuple(map(format_peer_id, stats.banned)),
     )
 
 

@@ -12,6 +12,7 @@ from peernet.core.records import (
     MineRecord,
     OutcomeRecord,
     SliceRecord,
+    TrustRecord,
     decode_record,
 )
 from peernet.core.work.owner import JobImage
@@ -27,6 +28,7 @@ def restore(journal: Journal, with_contacts: bool) -> Restored:
     return Restored(
         contacts=tuple(decode_record(ContactRecord, value) for _, value in contacts),
         mine=tuple(decode_record(MineRecord, value) for _, value in journal.load(MineRecord.space)),
+        trust=tuple(decode_record(TrustRecord, value) for _, value in journal.load(TrustRecord.space)),
         jobs=tuple(_image(journal, job) for job in running),
     )
 

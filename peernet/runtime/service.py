@@ -12,14 +12,16 @@ import trio
 from peernet import __version__
 from peernet.core.advertcache import AdvertView
 from peernet.core.effects import Note
-from peernet.core.events import StopAsked, Submission, SubmitAsked, TrustAsked
+from peernet.core.events import BlockAsked, StopAsked, Submission, SubmitAsked, TrustAsked
 from peernet.core.work.stats import JobView
 from peernet.identity.jobid import format_job_id
 from peernet.identity.multiaddr import Multiaddr
 from peernet.identity.peerid import format_peer_id, parse_peer_id
 from peernet.runtime import history
+from peernet.runtime.trusted import trust_reply
 from peernet.types import JobId, PeerId
 from peernet.wire.control import (
+    Block,
     ControlReply,
     ControlRequest,
     FinalValue,
@@ -42,6 +44,7 @@ from peernet.wire.control import (
     Stop,
     Submit,
     Submitted,
+    Trust,
     Watch,
     WorkerState,
 )
@@ -111,6 +114,13 @@ class Service:
                 peers = tuple(parse_peer_id(peer) for peer in request.peers)
                 await node.ask(lambda number: TrustAsked(number, peers, request.mine))
                 yield Ok()
+            case Block():
+                peers = tuple(parse_peer_id(peer) for peer in request.peers)
+                await node.ask(lambda number: BlockAsked(number, peers, request.blocked))
+                yield Ok()
+            case Trust():
+                asked = [parse_peer_id(peer) for peer in request.peers]
+                yield trust_reply(node.core, asked)
             case Watch():
                 async for reply in self._watch(history.find_record(node.journal, request.job).job):
                     yield reply
@@ -288,5 +298,10 @@ def _row_of_view(view: JobView) -> JobRow:
         reason_kind=view.reason_kind,
         traceback=view.traceback,
         peers=history.work_rows(view.peers),
+        policy=view.policy,
+        audits=view.audits,
+        strikes=view.strikes,
+        retracted=view.retracted,
+        banned=tuple(map(format_peer_id, view.banned)),
         unfit=history.unfit_rows(view.unfit),
     )

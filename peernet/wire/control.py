@@ -87,6 +87,19 @@ class Mine(ControlMessage, frozen=True):
     mine: bool = True
 
 
+class Block(ControlMessage, frozen=True):
+    """Request: take no results of these peers (`blocked`), or take that back and forgive them. Reply: `Ok`."""
+
+    peers: tuple[str, ...]
+    blocked: bool = True
+
+
+class Trust(ControlMessage, frozen=True):
+    """Request: what is known of these peers' honesty, or of all that anything is known of. Reply: `TrustReply`."""
+
+    peers: tuple[str, ...] = ()
+
+
 class Ok(ControlMessage, frozen=True):
     """Reply: done."""
 
@@ -154,6 +167,44 @@ class PeersReply(ControlMessage, frozen=True):
     refused: dict[str, int]
 
 
+class MarkRow(msgspec.Struct, frozen=True):
+    """One result that was found wrong. when: seconds since 1970. index: of the slice."""
+
+    when: float
+    job: str
+    index: int
+    reason: str
+
+
+class TrustRow(msgspec.Struct, frozen=True):
+    """What this submitter knows of a peer's honesty, by its own jobs only.
+
+    credibility: how probable its next result is right, at least; 1.0 for a key of one's own, 0.0 for one that is
+    shut out. checks, strikes: faded with time; passed, failed: counted since it was first seen. vouchers: those
+    who repeated its results; sure: a trusted one did. marks: the latest strikes.
+    """
+
+    peer: str
+    mine: bool
+    credibility: float
+    checks: float
+    strikes: float
+    passed: int
+    failed: int
+    banned: bool
+    blocked: bool
+    sure: bool
+    vouchers: tuple[str, ...]
+    marks: tuple[MarkRow, ...]
+
+
+class TrustReply(ControlMessage, frozen=True):
+    """Peers, the least credible first. liars: the share of liars that newcomers are taken to have."""
+
+    rows: tuple[TrustRow, ...]
+    liars: float
+
+
 class UnfitRow(msgspec.Struct, frozen=True):
     """Peers that can't take part in a job. why: as in "lacks numpy>=2"."""
 
@@ -181,7 +232,8 @@ class WorkRow(msgspec.Struct, frozen=True):
 
 
 class JobRow(msgspec.Struct, frozen=True):
-    """A job as people see it. Times are seconds since 1970; `eta` seconds from now."""
+    """A job as people see it. Times are seconds since 1970; `eta` seconds from now. policy: how its results are
+    verified. retracted: slices that were accepted and taken back. banned: peers banned in it."""
 
     job: str
     name: str
@@ -206,6 +258,11 @@ class JobRow(msgspec.Struct, frozen=True):
     traceback: str = ""
     peers: tuple[WorkRow, ...] = ()
     unfit: tuple[UnfitRow, ...] = ()
+    policy: str = ""
+    audits: int = 0
+    strikes: int = 0
+    retracted: int = 0
+    banned: tuple[str, ...] = ()
 
 
 class JobReply(ControlMessage, frozen=True):
@@ -241,9 +298,21 @@ class FinalValue(ControlMessage, frozen=True):
     pickles: bool = False
 
 
-ControlRequest = Status | ListPeers | Join | Submit | ListJobs | Show | Watch | Results | Stop | Mine
+ControlRequest = (
+    Status | ListPeers | Join | Submit | ListJobs | Show | Watch | Results | Stop | Mine | Block | Trust
+)
 ControlReply = (
-    Ok | Fault | StatusReply | PeersReply | Submitted | JobReply | JobsReply | Printed | SliceValue | FinalValue
+    Ok
+    | Fault
+    | StatusReply
+    | PeersReply
+    | TrustReply
+    | Submitted
+    | JobReply
+    | JobsReply
+    | Printed
+    | SliceValue
+    | FinalValue
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -17,6 +17,7 @@ from peernet.core.records import (
     R,
     Record,
     SliceRecord,
+    TrustRecord,
     decode_record,
     encode_record,
 )
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 NEVER = float("inf")
 
-_WHOLE_KEYS = (ContactRecord.space, MineRecord.space)
+_WHOLE_KEYS = (ContactRecord.space, MineRecord.space, TrustRecord.space)
 """Spaces whose records are forgotten one by one; in the others a prefix stands for all of a job."""
 
 
@@ -81,6 +82,7 @@ class Journal:
         return Restored(
             contacts=self.load(ContactRecord),
             mine=self.load(MineRecord),
+            trust=self.load(TrustRecord),
             jobs=tuple(
                 JobImage(
                     job=job,

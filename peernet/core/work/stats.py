@@ -135,6 +135,11 @@ class JobView:
     reason_kind: str = ""
     traceback: str = ""
     peers: tuple[PeerWork, ...] = ()
+    policy: str = ""
+    audits: int = 0
+    strikes: int = 0
+    retracted: int = 0
+    banned: tuple[PeerId, ...] = ()
     value: Payload | None = None
     unfit: tuple[Unfit, ...] = ()
     unfit_text: str = ""

@@ -208,6 +208,7 @@ class Job:
             slices=self.slices.cut,
             value=value,
             stats=encode_stats(stats),
+            policy=self.policy.name,
         )
         ctx.save(self.record)
         ctx.forget("slice", self.id)
@@ -269,6 +270,11 @@ class Job:
             fit=self.fitting.fit(),
             eta_seconds=self._eta(),
             peers=stats.peers,
+            policy=self.policy.name,
+            audits=stats.audits,
+            strikes=stats.strikes,
+            retracted=stats.retracted,
+            banned=stats.banned,
         )
 
     def _eta(self) -> float | None:
@@ -303,5 +309,10 @@ def view_of(record: JobRecord) -> JobView:
         reason_kind=record.reason_kind,
         traceback=record.traceback,
         peers=stats.peers,
+        policy=record.policy,
+        audits=stats.audits,
+        strikes=stats.strikes,
+        retracted=stats.retracted,
+        banned=stats.banned,
         value=record.value,
     )

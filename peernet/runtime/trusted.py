@@ -1,0 +1,39 @@
+"""What the core knows of peers' honesty, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from peernet.core.node import NodeCore
+from peernet.core.work.trust import Standing
+from peernet.identity.jobid import format_job_id
+from peernet.identity.peerid import format_peer_id
+from peernet.types import PeerId
+from peernet.wire.control import MarkRow, TrustReply, TrustRow
+
+
+def trust_reply(core: NodeCore, asked: Sequence[PeerId]) -> TrustReply:
+    """Return what is known of these peers, or of all of whom anything is known; the least credible first."""
+    trust, mine = core.owner.trust, core.context.mine
+    peers = list(asked) if asked else [peer for peer, _ in trust] + list(mine)
+    rows = [_row(peer, trust.of(peer), peer in mine or peer == core.context.me) for peer in dict.fromkeys(peers)]
+    return TrustReply(tuple(sorted(rows, key=lambda row: (row.credibility, row.peer))), trust.share())
+
+
+def _row(peer: PeerId, standing: Standing, mine: bool) -> TrustRow:
+    return TrustRow(
+        peer=format_peer_id(peer),
+        mine=mine,
+        credibility=1.0 if mine else standing.credibility,
+        checks=standing.checks,
+        strikes=standing.strikes,
+        passed=standing.passed,
+        failed=standing.failed,
+        banned=standing.banned,
+        blocked=standing.blocked,
+        sure=standing.sure,
+        vouchers=tuple(map(format_peer_id, standing.vouchers)),
+        marks=tuple(
+            MarkRow(mark.when, format_job_id(mark.job), mark.index, mark.reason) for mark in standing.marks
+        ),
+    )
