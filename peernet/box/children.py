@@ -60,6 +60,7 @@ class Child:
         self.deadline = now + run.limits.seconds
         self._decoder = FrameDecoder(header=self._config.header, body=run.limits.result)
         if self._slices:
+            os.kill(self.pid, signal.SIGCONT)
             self._cpu_before = system.processor_time(self.pid)
         self._slices += 1
         self._outgoing += (memoryview(part) for part in Order(run.limits, run.body).encode() if part)
@@ -175,7 +176,10 @@ class Child:
         return self._done(report, cpu, system.max_rss(usage), now, used)
 
     def done_alive(self, now: float, used: Swept) -> Done:
-        """Say how its slice ended, and be free for the next. Raises OSError if the process has ended meanwhile."""
+        """Say how its slice ended, and be free for the next. Raises OSError if the process has ended meanwhile.
+
+        It stands still until then: a thread or a timer that the task has left would run on, at nobody's cost."""
+        os.kill(self.pid, signal.SIGSTOP)
         assert self._report is not None
         cpu = system.processor_time(self.pid) - self._cpu_before
         done = self._done(self._over_time(cpu) or self._report, cpu, system.resident_peak(self.pid), now, used)

@@ -9,6 +9,8 @@ import importlib
 import math
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 Context = dict[str, object]
@@ -90,3 +92,24 @@ def leave_deep_tree(_: Context) -> str:
 
 def find_deep_tree(_: Context) -> list[str]:
     return os.listdir(".")
+
+
+_awake: list[float] = []
+"""Processor seconds when the slice was over."""
+
+
+def leave_awake(_: Context) -> str:
+    """Go on computing when the slice is over and paid for, by a thread."""
+
+    def spin() -> None:
+        while True:
+            pass
+
+    threading.Thread(target=spin, daemon=True).start()
+    _awake.append(time.process_time())
+    return "left"
+
+
+def find_awake(_: Context) -> float:
+    """How many milliseconds it has computed since, if it is the same process."""
+    return 1000 * (time.process_time() - _awake[0]) if _awake else 0

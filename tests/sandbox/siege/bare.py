@@ -10,7 +10,11 @@ import importlib
 import json
 import os
 import sys
+import time
 from typing import Any
+
+IDLE_SECONDS = 0.5
+"""Between two steps: an attack that goes on meanwhile uses most of it."""
 
 
 def main() -> None:
@@ -18,6 +22,8 @@ def main() -> None:
     here, got = os.getcwd(), None
     for step in sys.argv[1:]:
         os.chdir(here)
+        if got is not None:
+            time.sleep(IDLE_SECONDS)
         with contextlib.suppress(OSError):
             got = run(step, context)
     print(json.dumps(got, default=repr), file=sys.stderr)

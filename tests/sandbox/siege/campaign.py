@@ -25,7 +25,8 @@ from peernet.config import BoxConfig
 from peernet.errors import BoxError, CannotDecodeError
 from peernet.project import Bundle, Cutter
 from peernet.results import decode
-from peernet.sandbox import Box, Executor, Limits, Outcome, choose, make_executor
+from peernet.sandbox import Box, Executor, Outcome, choose, make_executor
+from siege.bare import IDLE_SECONDS
 from siege.catalogue import ATTACKS, LOOSE, TIGHT, Attack, Control
 from siege.result import Result
 from siege.world import World, lan_address
@@ -65,34 +66,31 @@ class Line:
 
 
 class Campaign:
-    """One executor, one box (another one after one has died), one world."""
+    """One executor and one world; one box for slices in fresh processes and one that keeps them, and others after
+    one has died."""
 
     def __init__(self, executor: Executor, world: World) -> None:
         self._executor = executor
         self._world = world
-        self._box: Box | None = None
+        self._boxes: dict[bool, Box] = {}
         self._bundle = bundle()
 
     async def attack(self, attack: Attack, *, control: bool) -> Line:
         """Carry out one attack and look what came of it."""
         if reason := self._can_not(attack, control):
             return Line(attack.name, skipped=reason)
-        if control and attack.control is Control.PROOF:
-            attack = _proof(attack)
+        if control:
+            attack = _as_control(attack)
         if control and attack.control is Control.BARE:
             result = self._bare(attack)
         else:
-            limits = LOOSE if control and attack.control is Control.LOOSE else attack.limits
-            cap = attack.control_cap if control and attack.control_cap else attack.cap
-            naive = control and attack.naive
-            for step in attack.steps:
-                result = await self._run(step, self._world.context(cap), limits, attack.beside, naive)
+            result = await self._in_box(attack, naive=control and attack.naive)
         won = attack.judge(result, self._world)
-        return Line(attack.name, result.status, result.error, won, await self._honest(), result.beside)
+        return Line(attack.name, result.status, result.error, won, await self._honest(attack.reuse), result.beside)
 
     async def aclose(self) -> None:
-        if self._box is not None:
-            await self._box.aclose()
+        for box in self._boxes.values():
+            await box.aclose()
 
     def _can_not(self, attack: Attack, control: bool) -> str:
         if attack.name.endswith("_lan") and not lan_address():
@@ -105,30 +103,33 @@ class Campaign:
             return "this machine's kernel refuses it without any box"
         return ""
 
-    async def _run(
-        self, step: str, context: dict[str, object], limits: Limits, beside: bool, naive: bool
-    ) -> Result:
-        box = await self._opened()
-        before = _peak()
-        wrong = ""
-        outcome: Outcome | None = None
-        failure = ""
+    async def _in_box(self, attack: Attack, *, naive: bool) -> Result:
+        """Run its steps, the last of which is judged."""
+        for step in attack.steps[:-1]:
+            await self._run(step, attack, naive)
+            if attack.reuse:
+                await trio.sleep(IDLE_SECONDS)
+        return await self._run(attack.steps[-1], attack, naive)
 
+    async def _run(self, step: str, attack: Attack, naive: bool) -> Result:
+        box = await self._opened(attack.reuse)
+        before, wrong, failure = _peak(), "", ""
+        outcome: Outcome | None = None
         async with trio.open_nursery() as nursery:
 
             async def neighbour() -> None:
                 nonlocal wrong
-                wrong = await self._honest_in(box)
+                wrong = await self._honest(attack.reuse)
 
-            if beside:
+            if attack.beside:
                 nursery.start_soon(neighbour)
             try:
-                outcome = await box.run(inputs(step, context), limits, lambda: None)
+                data = inputs(step, self._world.context(attack.cap))
+                outcome = await box.run(data, attack.limits, lambda: None)
             except BoxError as error:
                 failure = str(error)
         if outcome is None:
-            await box.aclose()
-            self._box = None
+            await self._boxes.pop(attack.reuse).aclose()
             return Result("dead", None, failure, beside=wrong)
         value = _value(outcome, naive)
         return Result(outcome.status, value, outcome.error, outcome.output, _peak() - before, wrong)
@@ -151,7 +152,7 @@ class Campaign:
                 close_fds=False,
             ) as process:
                 assert process.stdin is not None
-                process.stdin.write(json.dumps(self._world.context(attack.control_cap or attack.cap)).encode())
+                process.stdin.write(json.dumps(self._world.context(attack.cap)).encode())
                 process.stdin.close()
                 process.stdin = None
                 if attack.name == "bombs.stop_itself":
@@ -168,10 +169,9 @@ class Campaign:
             value = json.loads(said)
         return Result("ok", value, said.decode(errors="replace"), printed.decode(errors="replace"))
 
-    async def _honest(self) -> str:
-        return await self._honest_in(await self._opened())
-
-    async def _honest_in(self, box: Box) -> str:
+    async def _honest(self, reuse: bool) -> str:
+        """Run a slice that does no harm. Returns what is wrong with it, or nothing."""
+        box = await self._opened(reuse)
         try:
             outcome = await box.run(inputs("honest.work", {"number": 1000}), TIGHT, lambda: None)
         except BoxError as error:
@@ -181,19 +181,23 @@ class Campaign:
         value = _value(outcome, False)
         return "" if value == _HONEST else f"it returned {value!r:.200}"
 
-    async def _opened(self) -> Box:
-        if self._box is None:
-            self._box = await self._executor.open_box(self._bundle, TIGHT, 2)
-        return self._box
+    async def _opened(self, reuse: bool) -> Box:
+        if reuse not in self._boxes:
+            self._boxes[reuse] = await self._executor.open_box(self._bundle, TIGHT, 2, reuse=reuse)
+        return self._boxes[reuse]
 
 
 _HONEST = [[499500, 499500], "c326aaff3f9b6922cc2ecb9faf9983f3c922273ff4842027fec473a7083d150e", []]
 
 
-def _proof(attack: Attack) -> Attack:
-    """What the control runs instead of an attack: what it builds on, without harm."""
-    known = ATTACKS.get(attack.proof)
-    return replace(known, name=attack.name) if known else Attack(attack.name, (attack.proof,))
+def _as_control(attack: Attack) -> Attack:
+    """What the control runs for an attack: what it builds on if another one proves it, and without limits that keep
+    it from working."""
+    if attack.control is Control.PROOF:
+        return replace(ATTACKS.get(attack.proof, Attack(attack.proof, (attack.proof,))), name=attack.name)
+    limits = LOOSE if attack.control is Control.LOOSE else attack.limits
+    judge = attack.control_judge or attack.judge
+    return replace(attack, limits=limits, cap=attack.control_cap or attack.cap, judge=judge)
 
 
 def _value(outcome: Outcome, naive: bool) -> Any:

@@ -7,6 +7,7 @@ from enum import Enum
 
 from peernet.box.room import files_allowed
 from peernet.sandbox import Limits
+from siege.bare import IDLE_SECONDS
 from siege.result import (
     SCRATCH_MIB,
     Judge,
@@ -57,10 +58,11 @@ class Attack:
     """name: what it wants, in words of the tests. steps: payloads, each in a slice of its own; the last is judged.
 
     ends: statuses that a box may end it with, besides refusing it; empty: any. cap: how far a bomb goes.
-    control_cap: the same in the control, where nothing else stops it. proof: for `Control.PROOF`.
+    control_cap: the same in the control, where nothing else stops it. control_judge: what counts there, if not the
+    same. proof: for `Control.PROOF`.
     root: only root can do it without a box. optional: this machine's kernel may refuse it by itself; a run without
-    any box says whether it does. beside: an honest slice runs at the same time. naive: the control's peer loads
-    results as pickles.
+    any box says whether it does. beside: an honest slice runs at the same time. reuse: in a box that keeps
+    processes, left idle for a while between the steps. naive: the control's peer loads results as pickles.
     """
 
     name: str
@@ -71,10 +73,12 @@ class Attack:
     cap: int = 0
     control_cap: int = 0
     control: Control = Control.PLAIN
+    control_judge: Judge | None = None
     proof: str = ""
     root: bool = False
     optional: bool = False
     beside: bool = False
+    reuse: bool = False
     naive: bool = False
 
 
@@ -172,6 +176,14 @@ _POISON = [
     Attack("poison.files", ("poison.leave_files", "poison.find_files")),
     Attack("poison.source", ("poison.leave_in_source", "poison.find_in_source")),
     Attack("poison.deep_tree", ("poison.leave_deep_tree", "poison.find_deep_tree"), control=Control.BARE),
+    Attack(
+        "poison.awake",
+        ("poison.leave_awake", "poison.find_awake"),
+        judge=more_than(IDLE_SECONDS * 500),
+        control=Control.BARE,
+        control_judge=more_than(IDLE_SECONDS * 20),
+        reuse=True,
+    ),
     *_group("processes", "kill_zygote", judge=died),
 ]
 

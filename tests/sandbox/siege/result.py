@@ -34,11 +34,11 @@ def got_value(result: Result, _: World) -> str:
     return repr(result.value)[:200] if result.status == "ok" and result.value else ""
 
 
-def more_than(bound: int) -> Judge:
+def more_than(bound: float) -> Judge:
     """It returned a number above a bound."""
 
     def judge(result: Result, _: World) -> str:
-        above = isinstance(result.value, int) and result.value > bound
+        above = isinstance(result.value, int | float) and result.value > bound
         return f"{result.value}, and {bound} are allowed" if above else ""
 
     return judge
