@@ -338,6 +338,8 @@ class Desk:
                     self.hands[effect.peer].take(effect.body)
             case e.Call() | e.Fetch() | e.OpenHost() | e.Cut() | e.Replay() | e.Fold() | e.Finish():
                 self.queue.append(effect)
+            case e.LockPackages():
+                self.queue.append(effect)
 
     def note_grants(self, grant: Grant) -> None:
         """Every grant is on record, and none is of a slice that is accepted."""
