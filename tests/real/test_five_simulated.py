@@ -26,7 +26,7 @@ PEERS, CALLS, SLICE, SLICE_SECONDS = 5, 400, 10, 0.2
 SHARE, FEW = 1 / 3, 12
 """A peer more or less in a neighbourhood is a dozen messages in the few seconds of this test."""
 
-MODES: tuple[Literal["scale", "fidelity"], ...] = ("scale",)
+MODES: tuple[Literal["scale", "fidelity"], ...] = ("scale", "fidelity")
 
 PROJECT = f"""
 import sys, time
