@@ -191,8 +191,8 @@ _HONEST = [[499500, 499500], "c326aaff3f9b6922cc2ecb9faf9983f3c922273ff4842027fe
 
 
 def _as_control(attack: Attack) -> Attack:
-    """What the control runs for an attack: what it builds on if another one proves it, and without limits that keep
-    it from working."""
+    """What the control runs for an attack: what it builds on if another one proves it, and without limits that
+    keep it from working."""
     if attack.control is Control.PROOF:
         return replace(ATTACKS.get(attack.proof, Attack(attack.proof, (attack.proof,))), name=attack.name)
     limits = LOOSE if attack.control is Control.LOOSE else attack.limits

@@ -179,7 +179,7 @@ _POISON = [
     Attack(
         "poison.awake",
         ("poison.leave_awake", "poison.find_awake"),
-        judge=more_than(IDLE_SECONDS * 500),
+        judge=more_than(IDLE_SECONDS * 200),
         control=Control.BARE,
         control_judge=more_than(IDLE_SECONDS * 20),
         reuse=True,
