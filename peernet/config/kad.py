@@ -22,6 +22,13 @@ class KadConfig:
     """The paper's b: a bucket away from this peer is split until its depth is a multiple of b. 1 keeps a table of
     20 * log2(peers/20) contacts, which lets thousands of simulated peers fit in memory; more saves hops."""
 
+    network_bucket: int = 2
+    """Contacts of one network (`core.kad.networks`) that a full bucket keeps when others come: a tenth of it, so
+    that one operator who mints keys near a place has no majority there."""
+
+    network_table: int = 10
+    """The same in the whole table: a tenth of one in a large network."""
+
     evict_failures: int = 2
     """Failed calls in a row after which a contact leaves. One lost packet or restart must not cost a good one."""
 
@@ -126,8 +133,9 @@ class KadConfig:
     addresses: int = 4
     """Addresses of one contact that are believed: peers have one or two hosts; more lets a liar aim our dials."""
 
-    saved_contacts: int = 200
-    """Contacts kept in the journal to return through. After weeks away a tenth of them may still answer."""
+    saved_contacts: int = 64
+    """Contacts kept in the journal to return through. After weeks away a tenth of them may still answer: six, and
+    one is enough."""
 
     save_seconds: float = 600.0
     """A contact is saved again after this time at the earliest, so that lookups don't write to the disk."""

@@ -13,6 +13,7 @@ from kademlia.routing import KBucket
 
 from peernet.core.kad.contact import ID_BITS, ID_BYTES, Contact
 from peernet.types import DhtKey
+from peernet.wire.kad import WireContact
 
 if TYPE_CHECKING:
     from random import Random
@@ -26,6 +27,7 @@ class Bucket(KBucket):
     """
 
     __slots__ = (
+        "_told",
         "bits",
         "ksize",
         "lower",
@@ -44,6 +46,19 @@ class Bucket(KBucket):
         self.nodes: dict[DhtKey, Contact] = {}  # type: ignore[assignment]
         self.replacement_nodes: dict[DhtKey, Contact] = {}  # type: ignore[assignment]
         self.refresh_at = 0.0
+        self._told: tuple[list[int], list[WireContact]] | None = None
+
+    def told(self) -> tuple[list[int], list[WireContact]]:
+        """Those whom others are told of, the contacts whose last call did not fail: their places, and as they are
+        told. Made again only after a change: to answer from it takes half of the time."""
+        if self._told is None:
+            healthy = [contact for contact in self.nodes.values() if not contact.failures]
+            self._told = [contact.long_id for contact in healthy], [contact.wire() for contact in healthy]
+        return self._told
+
+    def changed(self) -> None:
+        """A contact's addresses or health, or who is here, has changed."""
+        self._told = None
 
     @property
     def range(self) -> tuple[int, int]:  # type: ignore[override]
@@ -75,6 +90,7 @@ class Bucket(KBucket):
 
     def add_node(self, node: Contact) -> bool:
         """Put a contact in. Returns False when the bucket is full and it waits for a place instead."""
+        self._told = None
         if node.id in self.nodes:
             self.nodes[node.id] = node
             return True
@@ -93,6 +109,7 @@ class Bucket(KBucket):
         self.replacement_nodes.pop(node.id, None)
         if self.nodes.pop(node.id, None) is None:
             return None
+        self._told = None
         if not self.replacement_nodes:
             return None
         key, heir = self.replacement_nodes.popitem()

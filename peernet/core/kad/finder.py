@@ -10,10 +10,11 @@ from typing import Literal
 from peernet.core.context import Context, Timer
 from peernet.core.events import Done, Failure, Outcome
 from peernet.core.kad.contact import Contact
-from peernet.core.kad.lookup import Candidate, Lookup
+from peernet.core.kad.lookup import Lookup
 from peernet.core.kad.pace import Pace
 from peernet.core.kad.paths import Paths
 from peernet.core.kad.roster import Roster
+from peernet.core.kad.shortlist import Candidate
 from peernet.types import DhtKey, PeerId
 from peernet.wire.kad import FindNode, FindValue, Nodes, Values
 

@@ -19,116 +19,14 @@ follows one path; several that share `Claims` never ask the same peer, so that t
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Container, Iterable, Iterator, Sequence
-from typing import Literal
-
-from kademlia.node import NodeHeap
+from collections.abc import Container, Iterable, Sequence
 
 from peernet.config.kad import KadConfig
-from peernet.core.kad.contact import Contact, number, place
+from peernet.core.kad.contact import Contact, place
 from peernet.core.kad.pace import Pace
+from peernet.core.kad.shortlist import NEVER, Candidate, Claims, Shortlist
 from peernet.types import DhtKey, PeerId
 from peernet.wire.kad import WireContact
-
-NEVER = float("inf")
-
-State = Literal["heard", "waiting", "slow", "proven", "gone"]
-
-
-class Candidate(Contact):
-    """A contact in a lookup: nothing about it is proven until it has answered.
-
-    hop: introductions since a seed. since, until: when it was asked, and when it counts as slow. linked: whether
-    a connection stood when it was asked.
-    """
-
-    __slots__ = ("hop", "linked", "since", "state", "until")
-
-    def __init__(self, peer: PeerId, addresses: tuple[str, ...], hop: int) -> None:
-        self.id, self.long_id = place(peer)
-        self.peer = peer
-        self.addresses = addresses
-        self.wire_form = None
-        self.state: State = "heard"
-        self.hop = hop
-        self.since = self.until = 0.0
-        self.linked = False
-
-
-class Shortlist(NodeHeap):
-    """The contacts nearest to a place, nearest first, at most `maxsize`.
-
-    Overrides of `kademlia.node.NodeHeap`: truly bounded (the package's heap grows with every node heard of, and
-    each push scans it), and distances are never compared by contact.
-    """
-
-    def __init__(self, target: DhtKey, maxsize: int) -> None:
-        self.goal = number(target)
-        self.maxsize = maxsize
-        self.heap: list[tuple[int, Candidate]] = []
-        self.contacted: set[DhtKey] = set()
-
-    def add(self, contact: Candidate) -> bool:
-        """Put in a contact. Returns False when it is there already or too far away."""
-        distance = contact.long_id ^ self.goal
-        # A tuple of the distance alone sorts right before the entry of that distance: contacts are not compared.
-        index = bisect_left(self.heap, (distance,))
-        if index >= self.maxsize or (index < len(self.heap) and self.heap[index][0] == distance):
-            return False
-        self.heap.insert(index, (distance, contact))
-        if len(self.heap) > self.maxsize:
-            del self.heap[-1]
-        return True
-
-    def reaches(self, long_id: int) -> bool:
-        """Whether a contact with this id would be put in, unless it is there already."""
-        return len(self.heap) < self.maxsize or long_id ^ self.goal < self.heap[-1][0]
-
-    def push(self, nodes: Candidate | list[Candidate]) -> None:
-        """Put in one or several contacts."""
-        for contact in nodes if isinstance(nodes, list) else [nodes]:
-            self.add(contact)
-
-    def remove(self, peers: Iterable[DhtKey]) -> None:
-        """Drop contacts by id."""
-        gone = set(peers)
-        self.heap = [entry for entry in self.heap if entry[1].id not in gone]
-
-    def popleft(self) -> Candidate | None:
-        """Take out the nearest contact."""
-        return self.heap.pop(0)[1] if self.heap else None
-
-    def __len__(self) -> int:
-        return len(self.heap)
-
-    def __iter__(self) -> Iterator[Candidate]:
-        return iter([candidate for _, candidate in self.heap])
-
-
-class Claims:
-    """What disjoint paths know of each other.
-
-    asked: by whom a peer was asked, and what came of it. near: the distances of the k nearest that have answered
-    on any path, in order.
-    """
-
-    __slots__ = ("_k", "asked", "near")
-
-    def __init__(self, k: int) -> None:
-        self.asked: dict[PeerId, Candidate] = {}
-        self.near: list[int] = []
-        self._k = k
-
-    def proven(self, distance: int) -> None:
-        """A peer at this distance has answered."""
-        if len(self.near) < self._k or distance < self.near[-1]:
-            insort(self.near, distance)
-            del self.near[self._k :]
-
-    def reach(self) -> float:
-        """The distance from which on nobody can be among the k nearest any more."""
-        return self.near[-1] if len(self.near) == self._k else NEVER
 
 
 class Lookup:
@@ -172,6 +70,8 @@ class Lookup:
         self._alpha = config.alpha if alpha is None else alpha
         self._calls = config.lookup_calls if calls is None else calls
         self._close = False
+        self._stirred = True
+        self._left = False  # Whether somebody was to be asked for whom there was no room.
         self._wide = config.alpha_close if alpha is None else max(alpha, config.path_alpha_close)
         self._asked: dict[PeerId, Candidate] = {}
         self._waiting: dict[PeerId, Candidate] = {}
@@ -184,9 +84,9 @@ class Lookup:
         """Return whom to ask now, or set `done`. Nobody is returned twice."""
         if now >= self._until:
             self._give_up_on_slow(now)
-        room = self._alpha - len(self._waiting)
-        if room <= 0 and not self._close:
+        if self._waiting and not self._stirred:
             return []
+        self._stirred = False
         fresh, unsettled = self._survey()
         budget = self._calls - self.calls
         if budget <= 0:
@@ -194,11 +94,9 @@ class Lookup:
         self.settled = not (fresh or unsettled)
         # While nobody has answered, the slow ones are all there is to wait for.
         self.done = self.settled and (self.answers > 0 or not self._slow())
-        if not fresh:
-            return []
-        if self._close:
-            room = self._wide - len(self._waiting)
+        room = (self._wide if self._close else self._alpha) - len(self._waiting)
         room = max(0, min(room, budget))
+        self._left = len(fresh) > room
         chosen = fresh[:room] if self._close or room >= len(fresh) else self._prefer(fresh, room)
         for candidate in chosen:
             self._take(candidate, now)
@@ -253,6 +151,10 @@ class Lookup:
             chosen.append(left.pop(best))
         return chosen
 
+    def stir(self) -> None:
+        """Something has happened to those whom others claim: `advance` is to look again."""
+        self._stirred = True
+
     def deadline(self) -> float:
         """When `advance` is to be called at the latest if nothing happens before, or infinity."""
         return self._until if self._waiting else NEVER
@@ -268,6 +170,7 @@ class Lookup:
         candidate.last_seen = now
         self._claims.proven(candidate.long_id ^ self._shortlist.goal)
         self.answers += 1
+        self._stirred |= self._left
         self.hops = max(self.hops, candidate.hop)
         if candidate.hop < self._config.lookup_hops:
             self._hear(contacts[: self._config.k], candidate.hop + 1)
@@ -281,6 +184,7 @@ class Lookup:
             self._widen()
         self._waiting.pop(peer, None)
         candidate.state = "gone"
+        self._stirred = True
         self._shortlist.remove((candidate.id,))
 
     def unreachable(self, candidate: Candidate) -> None:
@@ -306,11 +210,14 @@ class Lookup:
     def _hear(self, contacts: Iterable[Contact | WireContact], hop: int) -> None:
         """Take in those that are new and near enough. The inner loop of a lookup: twenty names an answer."""
         heard, shortlist = self._heard, self._shortlist
+        goal, bound = shortlist.goal, shortlist.bound()
         for contact in contacts:
             peer = contact.peer
-            if peer not in heard and shortlist.reaches(place(peer)[1]):
+            if peer not in heard and place(peer)[1] ^ goal < bound:
                 heard.add(peer)
                 shortlist.add(Candidate(peer, contact.addresses, hop))
+                bound = shortlist.bound()
+                self._stirred = True
 
     def _take(self, candidate: Candidate, now: float) -> None:
         candidate.state = "waiting"
@@ -331,6 +238,7 @@ class Lookup:
             self._widen()
             if candidate.linked:
                 self._pace.slow()  # A dial that hangs is a dead peer's, and says nothing about round trips.
+        self._stirred = True
         self._until = min([candidate.until for candidate in self._waiting.values()], default=NEVER)
 
     def _slow(self) -> bool:

@@ -13,8 +13,9 @@ from collections.abc import Container, Sequence
 
 from peernet.config.kad import KadConfig
 from peernet.core.kad.contact import Contact
-from peernet.core.kad.lookup import Candidate, Claims, Lookup
+from peernet.core.kad.lookup import Lookup
 from peernet.core.kad.pace import Pace
+from peernet.core.kad.shortlist import Candidate, Claims
 from peernet.types import DhtKey, PeerId
 from peernet.wire.kad import WireContact
 
@@ -106,12 +107,17 @@ class Paths:
         path = self._by_peer.get(peer)
         if path is not None:
             path.failed(peer)
-            self._dirty = dict.fromkeys(self._paths)
+            self._stir()
 
     def unreachable(self, candidate: Candidate) -> None:
         """As `Lookup.unreachable`."""
         self._by_peer.pop(candidate.peer).unreachable(candidate)
-        self._dirty = dict.fromkeys(self._paths)
+        self._stir()
+
+    def _stir(self) -> None:
+        for path in self._paths:
+            path.stir()
+            self._dirty[path] = None
 
     def nearest(self) -> list[Contact]:
         """The peers that answered on any path, nearest first, at most k."""

@@ -15,6 +15,7 @@ from kademlia.routing import RoutingTable
 from peernet.config.kad import KadConfig
 from peernet.core.kad.bucket import Bucket
 from peernet.core.kad.contact import ID_BITS, Contact, number, place
+from peernet.core.kad.networks import crowded, network_of
 from peernet.types import DhtKey, PeerId
 from peernet.wire.kad import WireContact
 
@@ -75,9 +76,11 @@ class Table(RoutingTable):
 
     def heard(self, known: Contact, addresses: tuple[str, ...], now: float) -> None:
         """A contact of this table has answered."""
-        if addresses is not known.addresses:
-            known.moved(addresses)
-        known.last_seen, known.failures = now, 0
+        moved = addresses is not known.addresses and known.moved(addresses)
+        if moved or known.failures:
+            known.failures = 0
+            self.bucket_for(known.long_id).changed()
+        known.last_seen = now
 
     def add_contact(self, node: Contact) -> Contact | None:
         """Give a new contact a place, splitting buckets where that is allowed. As `saw`, which is to be used."""
@@ -89,10 +92,29 @@ class Table(RoutingTable):
             if len(bucket) < bucket.ksize or not self._may_split(bucket, node):
                 break
             self.split_bucket(self.get_bucket_for(node))
+        if len(bucket) >= bucket.ksize and not self._spread(bucket, node):
+            return None
         if bucket.add_node(node):
             self._reach = None
             return None
         return bucket.head()
+
+    def _spread(self, bucket: Bucket, newcomer: Contact) -> bool:
+        """See that a full bucket does not belong to a few networks. Returns whether the newcomer may have a place
+        or wait for one; if its network has few and another has many, the latest of those leaves for it."""
+        here, everywhere = bucket.nodes.values(), self.contacts()
+        networks = crowded(here, self.config.network_bucket) | crowded(everywhere, self.config.network_table)
+        if not networks:
+            return True
+        if network_of(newcomer.addresses[0]) in networks:
+            return False
+        many = crowded(here, self.config.network_bucket + 1)
+        latest = [contact for contact in here if network_of(contact.addresses[0]) in many]
+        if latest:
+            # The newcomer is alive; those who wait may have died, or be of that network too.
+            bucket.replacement_nodes.clear()
+            self.remove_contact(latest[-1])
+        return True
 
     def failed(self, peer: PeerId, evict: bool = True) -> Contact | None:
         """A call to a peer failed. Returns the contact if it has now left the table.
@@ -103,6 +125,7 @@ class Table(RoutingTable):
         if contact is None:
             return None
         contact.failures += 1
+        self.bucket_for(contact.long_id).changed()
         if not evict or contact.failures < self.config.evict_failures:
             return None
         self.remove_contact(contact)
@@ -113,6 +136,7 @@ class Table(RoutingTable):
         contact = self.get(peer)
         if contact is not None and not contact.failures:
             contact.failures = 1
+            self.bucket_for(contact.long_id).changed()
         return contact
 
     def remove_contact(self, node: Contact) -> None:
@@ -148,14 +172,13 @@ class Table(RoutingTable):
     def answer(self, target: DhtKey, asker: PeerId) -> tuple[WireContact, ...]:
         """The k healthy contacts nearest to `target`, as another peer is told of them; never itself."""
         goal = number(target)
+        own = place(asker)[1] ^ goal
         found: list[WireContact] = []
         for bucket in self._outward(goal):
-            near = {
-                contact.long_id ^ goal: contact
-                for contact in bucket.nodes.values()
-                if not contact.failures and contact.peer != asker
-            }
-            found += [near[distance].wire_form or near[distance].wire() for distance in sorted(near)]
+            ids, contacts = bucket.told()
+            near = {long_id ^ goal: contact for long_id, contact in zip(ids, contacts, strict=True)}
+            near.pop(own, None)
+            found += [near[distance] for distance in sorted(near)]
             if len(found) >= self.ksize:
                 break
         return tuple(found[: self.ksize])
@@ -224,6 +247,9 @@ class Table(RoutingTable):
             assert len(bucket.replacement_nodes) <= bucket.max_replacement_nodes, "the waiting list is bounded"
             assert not (bucket.nodes.keys() & bucket.replacement_nodes.keys()), "nobody waits for a place it has"
             assert not bucket.replacement_nodes or len(bucket.nodes) == bucket.ksize, "nobody waits in vain"
+            healthy = [contact for contact in bucket.nodes.values() if not contact.failures]
+            told = [contact.long_id for contact in healthy], [contact.wire() for contact in healthy]
+            assert bucket.told() == told, "others are told of those who answer"
             for key, contact in (*bucket.nodes.items(), *bucket.replacement_nodes.items()):
                 assert key == contact.id and bucket.has_in_range(contact), "contacts are where they belong"
                 assert contact.peer != self.node.peer and contact.dialable, "contacts are others, dialable"

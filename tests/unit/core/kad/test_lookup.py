@@ -13,8 +13,9 @@ from kademlia.node import NodeHeap
 
 from peernet.config.kad import KadConfig
 from peernet.core.kad.contact import Contact, number, place
-from peernet.core.kad.lookup import Candidate, Claims, Lookup, Shortlist
+from peernet.core.kad.lookup import Lookup
 from peernet.core.kad.pace import Pace
+from peernet.core.kad.shortlist import Candidate, Claims, Shortlist
 from peernet.core.kad.table import Table
 from peernet.types import DhtKey, PeerId
 from peernet.wire.kad import WireContact
@@ -286,7 +287,7 @@ def test_the_shortlist_is_a_bounded_heap_of_the_package() -> None:
     shortlist.push(Candidate(some[0], ADDRESSES, 0))
     assert shortlist.get_ids() == [place(peer)[0] for peer in some[:5]]
     assert len(shortlist.heap) == len(shortlist) == 5
-    assert not shortlist.reaches(place(some[5])[1])
+    assert shortlist.bound() == place(some[4])[1]
     shortlist.remove([place(some[1])[0]])
     nearest = shortlist.popleft()
     assert nearest is not None and nearest.peer == some[0]

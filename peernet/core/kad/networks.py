@@ -1,0 +1,59 @@
+"""Which network an address is in: the defence against one who fills tables from a few machines.
+
+Keys are free, addresses are not: an operator with a thousand keys has them in a few networks. In a full bucket,
+those beyond the first few of one network so give way to contacts of others. While there is room nobody is turned
+away, or thirty peers on one campus could not find each other. Addresses that mean nothing outside of one machine
+or site have no limit: a hundred peers behind one are a lab.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+
+from peernet.core.kad.contact import Contact
+from peernet.errors import AddressError
+from peernet.identity.multiaddr import Multiaddr
+
+PREFIX_BITS = {4: 24, 6: 48}
+"""The networks that are handed out to one customer as a whole, by version of IP."""
+
+LOCAL = tuple(
+    ip_network(text)
+    for text in (
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "::1/128",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+"""Loopback, private, shared (RFC 6598) and link-local addresses."""
+
+
+@lru_cache(maxsize=16_384)
+def network_of(address: str) -> str:
+    """The network of a multiaddr, or the empty text for one that is local, a name, or no address at all.
+
+    Remembered, as each newcomer is compared with all contacts of a table. Full it takes 4 MB.
+    """
+    try:
+        host = ip_address(Multiaddr.parse(address).host)
+    except (AddressError, ValueError):
+        return ""
+    if any(host in local for local in LOCAL if local.version == host.version):
+        return ""
+    return str(ip_network((host, PREFIX_BITS[host.version]), strict=False))
+
+
+def crowded(contacts: Collection[Contact], most: int) -> set[str]:
+    """The networks that have so many of these contacts or more."""
+    counted = Counter([network_of(contact.addresses[0]) for contact in contacts])
+    del counted[""]
+    return {network for network, count in counted.items() if count >= most}
