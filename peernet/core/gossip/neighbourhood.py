@@ -19,6 +19,7 @@ from collections.abc import Callable
 from peernet.core.context import Context
 from peernet.core.effects import Hold
 from peernet.core.events import Done, Outcome
+from peernet.core.gossip.candidates import Candidates
 from peernet.core.gossip.neighbour import Neighbour
 from peernet.core.gossip.passive import OWN_ADDRESSES, PassiveView
 from peernet.core.kad import Kad
@@ -34,16 +35,14 @@ class Neighbourhood:
 
     __slots__ = (
         "_asking",
-        "_banned",
+        "_candidates",
         "_config",
         "_ctx",
         "_expire",
         "_filling",
         "_forced",
         "_hurried",
-        "_kad",
         "_next_swap",
-        "_refused",
         "_swapping",
         "_welcome",
         "active",
@@ -58,15 +57,13 @@ class Neighbourhood:
         expire: Callable[[float], None],
     ) -> None:
         self._ctx = ctx
-        self._kad = kad
         self._config = ctx.config.gossip
         self._welcome = welcome
         self._expire = expire
         self.active: dict[PeerId, Neighbour] = {}
         self.passive = PassiveView(ctx, kad, self.active)
         self._asking: dict[PeerId, Neighbour] = {}
-        self._refused: dict[PeerId, float] = {}
-        self._banned: dict[PeerId, float] = {}
+        self._candidates = Candidates(ctx, kad, self.passive)
         self._hurried = False
         self._forced = float("-inf")
         self._filling = True
@@ -93,7 +90,7 @@ class Neighbourhood:
 
     def on_connected(self, peer: PeerId) -> None:
         """A connection stands: perhaps a neighbour, and soon rather than at the next look."""
-        if self._is_short():
+        if not self._hurried and self._is_short():
             self._hurry()
 
     def on_lost(self, peer: PeerId) -> None:
@@ -104,7 +101,7 @@ class Neighbourhood:
 
     def on_befriend(self, peer: PeerId, body: Befriend) -> Body:
         """Take in a peer that asks, while there is room."""
-        accepted = peer in self.active or (peer in self._ctx.links and not self._is_banned(peer))
+        accepted = peer in self.active or (peer in self._ctx.links and not self._candidates.is_banned(peer))
         member = self.active.get(peer)
         if member is not None:
             member.eager = member.eager or body.grow
@@ -167,8 +164,7 @@ class Neighbourhood:
         if neighbour.add_blame(points, now, config.blame_half_life) < config.blame_limit:
             return
         self._ctx.refuse("neighbour: dropped", peer, f"{kind or 'a refused advert'} was the last of too many")
-        _remember(self._banned, peer, now + config.blame_seconds, config.refused_peers)
-        self.passive.discard(peer)
+        self._candidates.ban(peer)
         if peer in self.active:
             self._ctx.send(peer, Unfriend())
             self._drop(peer)
@@ -204,7 +200,7 @@ class Neighbourhood:
     def _tend(self) -> None:
         self._schedule()
         now = self._ctx.now.mono
-        self._refused = {peer: until for peer, until in self._refused.items() if until > now}
+        self._candidates.forgive()
         self._expire(now)
         self.passive.shuffle_if_due()
         if self._is_short():
@@ -234,28 +230,28 @@ class Neighbourhood:
         near = self._wanted() - len(self.active) - len(asking) - max(0, by_chance)
         if places <= 0 or (by_chance <= 0 and near <= 0):
             return
-        candidates = self._candidates()
+        candidates = self._others()
         for _ in range(min(by_chance, places, len(candidates))):
             self._ask(candidates.pop(self._ctx.random.randrange(len(candidates))), by_chance=True)
             places -= 1
         if near > 0 and places > 0:
-            for peer in sorted(candidates, key=self._distance)[: min(near, places)]:
+            for peer in sorted(candidates, key=self._candidates.distance)[: min(near, places)]:
                 self._ask(peer, by_chance=False)
 
     def _swap(self) -> None:
         """Ask one peer that is clearly nearer than the farthest chosen near neighbour, which is to go for it."""
         farthest = self._farthest()
-        candidates = [peer for peer in self._candidates() if peer in self._ctx.links]
+        candidates = [peer for peer in self._others() if peer in self._ctx.links]
         if farthest is None or not candidates or len(self.active) >= self._config.limit:
             return
-        nearest = min(candidates, key=self._distance)
-        if self._distance(nearest) < self._config.swap_gain * self._distance(farthest):
+        nearest = min(candidates, key=self._candidates.distance)
+        if self._candidates.distance(nearest) < self._config.swap_gain * self._candidates.distance(farthest):
             self._swapping = nearest
             self._ask(nearest, by_chance=False)
 
     def _farthest(self) -> PeerId | None:
         near = [peer for peer, member in self.active.items() if member.chosen and not member.by_chance]
-        return max(near, key=self._distance) if near else None
+        return max(near, key=self._candidates.distance) if near else None
 
     def _swap_with(self, peer: PeerId) -> None:
         """A nearer peer has become a neighbour: the farthest goes, unless enough others have gone meanwhile."""
@@ -280,28 +276,8 @@ class Neighbourhood:
         self._drop(peer)
         self.passive.add(peer)
 
-    def _candidates(self) -> list[PeerId]:
-        """Peers that may be asked: connected ones, known ones, and contacts of the DHT."""
-        now = self._ctx.now.mono
-        known: dict[PeerId, None] = dict.fromkeys(self._ctx.links)
-        known.update(dict.fromkeys(self.passive.peers()))
-        known.update(dict.fromkeys(self._kad.sample(self._wanted())))
-        return [
-            peer
-            for peer in known
-            if peer != self._ctx.me
-            and peer not in self.active
-            and peer not in self._asking
-            and self._refused.get(peer, 0.0) <= now
-            and not self._is_banned(peer)
-        ]
-
-    def _distance(self, peer: PeerId) -> float:
-        link = self._ctx.links.get(peer)
-        return link.rtt if link is not None else 1.0
-
-    def _is_banned(self, peer: PeerId) -> bool:
-        return self._banned.get(peer, 0.0) > self._ctx.now.mono
+    def _others(self) -> list[PeerId]:
+        return self._candidates.choose(self._wanted(), self.active, self._asking)
 
     def _ask(self, peer: PeerId, *, by_chance: bool) -> None:
         grow = not any(member.eager for member in self.active.values())
@@ -309,7 +285,7 @@ class Neighbourhood:
         self._ctx.call(
             peer,
             # The first to be asked are asked politely: a full one would let another go, which asks around then.
-            Befriend(urgent=not self.active and bool(self._refused), grow=grow),
+            Befriend(urgent=not self.active and self._candidates.refused_any, grow=grow),
             lambda outcome: self._answered(peer, outcome),
             self._config.befriend_timeout,
         )
@@ -324,7 +300,7 @@ class Neighbourhood:
                 self._hurry()
             return
         self.passive.learn(answer.others)
-        wanted = peer in self._ctx.links and not self._is_banned(peer)
+        wanted = peer in self._ctx.links and not self._candidates.is_banned(peer)
         if answer.accepted and (peer in self.active or (wanted and len(self.active) < self._config.limit)):
             self._add(peer, neighbour)
             if peer == self._swapping:
@@ -352,15 +328,4 @@ class Neighbourhood:
             self._ctx.emit(Hold(peer, "neighbour", False))
 
     def _refuse(self, peer: PeerId) -> None:
-        # A peer that has nobody left asks everybody again soon.
-        seconds = self._config.refused_seconds if self.active else self._config.lonely_seconds
-        until = self._ctx.now.mono + seconds
-        _remember(self._refused, peer, until, self._config.refused_peers)
-
-
-def _remember(table: dict[PeerId, float], peer: PeerId, until: float, limit: int) -> None:
-    """Put a peer at the end of a bounded table; the oldest goes."""
-    table.pop(peer, None)
-    table[peer] = until
-    if len(table) > limit:
-        del table[next(iter(table))]
+        self._candidates.refused(peer, lonely=not self.active)

@@ -181,11 +181,11 @@ def test_a_settled_neighbourhood_looks_for_others_only_when_clearly_fewer_are_le
 
 def test_what_was_refused_is_forgotten_in_time(pair: Any, world: Any) -> None:
     alice, bob = pair
-    refused = alice.gossip.neighbourhood
+    candidates = alice.gossip.neighbourhood._candidates
     alice.hear(bob, Unfriend())
-    assert bob.peer in refused._refused
+    assert candidates.refused_any
     world.run(world.config.refused_seconds + 2 * world.config.tend_seconds)
-    assert not refused._refused
+    assert not candidates.refused_any
 
 
 def test_shuffles_feed_the_passive_views(make_world: Any) -> None:
