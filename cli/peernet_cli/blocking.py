@@ -6,7 +6,7 @@ from peernet_cli.terminal import Terminal
 
 
 def set_blocked(terminal: Terminal, peers: tuple[str, ...], *, blocked: bool) -> None:
-    """Tell the running peer, and the user. Raises what the client raises, and UsageError for what is no peer id."""
+    """Tell the running peer, and the user. Raises what the client raises, and UsageError for what is no id."""
     from peernet.api.home import control_client
     from peernet.identity.peerid import parse_peer_id
     from peernet.wire.control import Block, Ok

@@ -23,6 +23,7 @@ def show(terminal: Terminal, request: Submit) -> None:
     read = read_declared(bundle)
     chosen = {name: getattr(request, name) for name in ("slice_size", "replicas", "quorum", "timeout")}
     chosen |= {"memory": request.memory, "scratch": request.scratch, "name": request.name or None}
+    chosen["confidence"] = request.confidence
     declared = replace(read, options=override(read.options, **chosen))
     if terminal.json:
         terminal.emit(_record(bundle, declared, request))

@@ -52,6 +52,7 @@ class Choices:
     detach: bool = False
     memory: str | None = None
     scratch: str | None = None
+    confidence: float | None = None
     require_sandbox: str | None = None
     sandbox_tier: str | None = None
     dry_run: bool = False
@@ -123,6 +124,7 @@ def prepare(choices: Choices) -> Submit:
         name=choices.name,
         memory=choices.memory,
         scratch=choices.scratch,
+        confidence=choices.confidence,
     )
     if choices.local is not None and not 1 <= choices.local <= MAX_WORKERS:
         raise UsageError(f"--local {choices.local}: a local swarm has 1 to {MAX_WORKERS} workers")
@@ -152,6 +154,7 @@ def prepare(choices: Choices) -> Submit:
         patience=choices.patience,
         memory=options.memory,
         scratch=options.scratch,
+        confidence=options.confidence,
         tier=choices.require_sandbox or "",
     )
 

@@ -51,7 +51,7 @@ from peernet.results.classes import classes_of
 from peernet.types import Digest
 
 _DIGEST = 32
-_OVERRIDES = frozenset({"slice_size", "replicas", "quorum", "timeout", "memory", "scratch"})
+_OVERRIDES = frozenset({"slice_size", "replicas", "quorum", "timeout", "memory", "scratch", "confidence"})
 
 _FAILURES: dict[type[BaseException], Failure] = {
     TaskError: Failure.TASK,
@@ -120,6 +120,7 @@ class JobHost:
             packages="\n".join(wanted.packages),
             reuse=options.reuse,
             pickles=self._pickles,
+            confidence=options.confidence,
         )
 
     def _cut(self, request: Cut) -> WereCut:

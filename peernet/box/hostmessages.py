@@ -75,9 +75,9 @@ class HostOpened(Message):
     """What the project declares, after overrides. None: not declared.
 
     length: calls in the whole input, if the iterable tells. timeout: seconds for a slice. whole_slice: the
-    function takes the batch. reduces: it has a `reduce`, so the value is one and not a list. memory, scratch: bytes
-    for a slice. python: versions that it runs on, "" for any. packages: requirements, a line each. reuse: slices
-    may share a process. pickles: results travel as pickles.
+    function takes the batch. reduces: it has a `reduce`, so the value is one and not a list. memory, scratch:
+    bytes for a slice. python: versions that it runs on, "" for any. packages: requirements, a line each. reuse: slices
+    may share a process. pickles: results travel as pickles. confidence: in place of replicas and quorum.
     """
 
     name: str
@@ -94,6 +94,7 @@ class HostOpened(Message):
     packages: str = ""
     reuse: bool = False
     pickles: bool = False
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

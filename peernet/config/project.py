@@ -37,6 +37,9 @@ MAX_ARGUMENTS = 1000
 MAX_SLICE_SIZE = 2**53
 """Calls in a slice: whole_slice over a huge range may ask for many, and JSON programs read integers up to here."""
 
+LEAST_CONFIDENCE, MOST_CONFIDENCE = 0.5, 0.999999
+"""What a job may ask for. Half is what a coin gives; beyond the other end no machine is sure of its own memory."""
+
 MAX_REPLICAS = 64
 """Executions of one slice by distinct peers. More only burns the group's time."""
 

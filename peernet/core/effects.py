@@ -165,6 +165,7 @@ class OpenHost(msgspec.Struct, frozen=True, gc=False):
     timeout: float | None
     memory: int | None = None
     scratch: int | None = None
+    confidence: float | None = None
 
 
 class LockPackages(msgspec.Struct, frozen=True, gc=False):

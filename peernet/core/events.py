@@ -227,6 +227,7 @@ class Submission:
     memory: int | None = None
     scratch: int | None = None
     tier: str = ""
+    confidence: float | None = None
     policy: str = ""
 
 

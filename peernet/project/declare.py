@@ -107,6 +107,7 @@ def parallel(
     requirements: Sequence[str] = (),
     reuse: bool = False,
     results: Results = "data",
+    confidence: float | None = None,
 ) -> Callable[[Callable[P, R]], Project[P, R]]:
     """Declare that a function is to be called once for each input, on the computers of the group.
 
@@ -124,8 +125,10 @@ def parallel(
         reduce: an associative function of two results. It is applied in the order of the inputs, within each slice
             and then over slices. None: the result is the list of results, in the order of the inputs.
         initial: the result of an empty input, with reduce only; else it is None.
-        replicas: executions of each slice by distinct peers, at least 1. None, with no quorum: trusted peers
-            execute once, others twice.
+        confidence: how probable each result has to be right, above 0.5, such as 0.99: as few executions are spent
+            as that takes with the peers there are. Not together with replicas or quorum.
+        replicas: executions of each slice by distinct peers, at least 1. None, with no quorum and no confidence:
+            trusted peers execute once, others twice.
         quorum: equal executions that accept a slice, 1 to replicas; min(2, replicas) when not given.
         timeout: seconds of wall-clock time that one slice may run, above 0.
         name: shown with the job; the name of the function when not given.
@@ -161,6 +164,7 @@ def parallel(
         requirements=requirements,
         reuse=reuse,
         results=results,
+        confidence=confidence,
     )
     if not is_iterable(over) and not callable(over):
         raise ProjectError(

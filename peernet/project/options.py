@@ -8,12 +8,14 @@ from typing import Literal
 
 from peernet.config.environments import MAX_REQUIREMENTS
 from peernet.config.project import (
+    LEAST_CONFIDENCE,
     MAX_BYTES_ASKED,
     MAX_NAME_LENGTH,
     MAX_REPLICAS,
     MAX_SECONDS,
     MAX_SLICE_SIZE,
     MIN_MEMORY,
+    MOST_CONFIDENCE,
 )
 from peernet.errors import ProjectError
 from peernet.project.sizes import read_size
@@ -32,7 +34,8 @@ class Options:
 
     slice_size: calls in a slice, or None to choose it from measured run time.
     replicas, quorum: executions of a slice by distinct peers and how many equal ones accept it; both None for the
-        default policy (trusted peers one execution, others 2 of 2 with a third on disagreement), else both set.
+        default policy, else both set.
+    confidence: how probable each result has to be right, in place of them; None for the default policy.
     timeout: seconds that one slice may run, or None for the peer's default.
     name: shown with the job.
     whole_slice: the function gets the whole batch of a slice and returns one value for it.
@@ -55,6 +58,7 @@ class Options:
     requirements: tuple[str, ...] = ()
     reuse: bool = False
     results: Results = "data"
+    confidence: float | None = None
 
 
 def make_options(
@@ -71,6 +75,7 @@ def make_options(
     requirements: object = (),
     reuse: object = False,
     results: object = "data",
+    confidence: object = None,
 ) -> Options:
     """Check values from anywhere and complete replicas and quorum.
 
@@ -82,6 +87,12 @@ def make_options(
     size = _whole_number("slice_size", slice_size, MAX_SLICE_SIZE)
     copies = _whole_number("replicas", replicas, MAX_REPLICAS)
     needed = _whole_number("quorum", quorum, MAX_REPLICAS)
+    sure = _confidence(confidence)
+    if sure is not None and (copies is not None or needed is not None):
+        raise ProjectError(
+            f"confidence={sure} and replicas={copies}, quorum={needed}: a job is verified in one way; "
+            "leave the one or the others out"
+        )
     if copies is not None and needed is None:
         needed = min(DEFAULT_QUORUM, copies)
     if needed is not None and copies is None:
@@ -103,6 +114,7 @@ def make_options(
         requirements=_requirements(requirements),
         reuse=_flag("reuse", reuse),
         results=_results(results),
+        confidence=sure,
     )
 
 
@@ -116,14 +128,20 @@ def override(
     name: str | None = None,
     memory: int | None = None,
     scratch: int | None = None,
+    confidence: float | None = None,
 ) -> Options:
     """The options with what the command line says instead; None leaves a value as the project has it.
 
-    A project's own quorum is lowered where fewer replicas are asked for than it.
+    A project's own quorum is lowered where fewer replicas are asked for than it. Replicas or a quorum take the
+    place of a project's confidence, and a confidence of theirs.
 
     Raises:
         ProjectError: as `make_options`.
     """
+    if confidence is not None:
+        options = replace(options, replicas=None, quorum=None)
+    elif replicas is not None or quorum is not None:
+        options = replace(options, confidence=None)
     copies = options.replicas if replicas is None else _whole_number("replicas", replicas, MAX_REPLICAS)
     needed = quorum
     if quorum is None and options.quorum is not None and copies is not None:
@@ -136,6 +154,7 @@ def override(
         name=options.name if name is None else name,
         memory=options.memory if memory is None else memory,
         scratch=options.scratch if scratch is None else scratch,
+        confidence=options.confidence if confidence is None else confidence,
     )
     return replace(
         options,
@@ -146,6 +165,7 @@ def override(
         name=checked.name,
         memory=checked.memory,
         scratch=checked.scratch,
+        confidence=checked.confidence,
     )
 
 
@@ -169,6 +189,17 @@ def _seconds(value: object) -> float | None:
             f"timeout={short_repr(value)}: it must be a finite number of seconds above 0, up to {MAX_SECONDS:.0f}"
         )
     return seconds
+
+
+def _confidence(value: object) -> float | None:
+    if value is None:
+        return None
+    if type(value) is not float or not LEAST_CONFIDENCE < value < MOST_CONFIDENCE:
+        raise ProjectError(
+            f"confidence={short_repr(value)}: it must be a probability above {LEAST_CONFIDENCE} and below "
+            f"{MOST_CONFIDENCE}, such as 0.99"
+        )
+    return value
 
 
 def _flag(what: str, value: object) -> bool:

@@ -178,7 +178,7 @@ class Boxes:
             bundle = await self._payloads.get(Payload(effect.bundle, 0))
             overrides: dict[str, object] = {
                 name: getattr(effect, name)
-                for name in ("slice_size", "replicas", "quorum", "timeout", "memory", "scratch")
+                for name in ("slice_size", "replicas", "quorum", "timeout", "memory", "scratch", "confidence")
                 if getattr(effect, name) is not None
             }
             host = await self._executor.open_host(bundle, overrides, lambda text: self._printed(effect.job, text))
@@ -200,6 +200,7 @@ class Boxes:
             packages=tuple(opened.packages.split("\n")) if opened.packages else (),
             reuse=opened.reuse,
             pickles=opened.pickles,
+            confidence=opened.confidence,
         )
 
     async def _lock(self, effect: LockPackages) -> bytes:

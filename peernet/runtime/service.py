@@ -148,6 +148,7 @@ class Service:
             memory=request.memory,
             scratch=request.scratch,
             tier=request.tier,
+            confidence=request.confidence,
         )
         answer = await self._node.ask(lambda number: SubmitAsked(number, submission), self._stop_unwanted)
         return cast(JobId, answer)

@@ -48,6 +48,7 @@ class Submit(ControlMessage, frozen=True):
     memory: int | None = None
     scratch: int | None = None
     tier: str = ""
+    confidence: float | None = None
 
 
 class ListJobs(ControlMessage, frozen=True):

@@ -16,6 +16,9 @@ from peernet_cli.terminal import Terminal
 @output_option
 @click.option("--local", type=int, metavar="N", help="Start N worker peers on this machine for the job.")
 @click.option("--no-local", is_flag=True, help="Never start a local swarm: where no peer runs, exit with 3.")
+@click.option(
+    "--confidence", type=float, metavar="P", help="How probable each result has to be right, such as 0.99."
+)
 @click.option("--replicas", type=int, metavar="R", help="Executions of each slice, by distinct peers.")
 @click.option("--quorum", type=int, metavar="Q", help="Equal executions that accept a slice.")
 @click.option("--slice-size", type=int, metavar="S", help="Calls in a slice.")

@@ -66,6 +66,7 @@ class Preparation:
                 given.timeout,
                 given.memory,
                 given.scratch,
+                given.confidence,
             ),
             self._on_opened,
         )
