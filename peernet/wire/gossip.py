@@ -21,8 +21,8 @@ more: 10, 90, 700, 5,000 in rings 1 to 4. The widest is everybody, whom the tree
 
 MAX_DEPTH = 64
 """Hops that a rumour for everybody may travel. Paths of the tree are longer than the shortest ones: measured 11 of
-6,000 peers after it was laid, and at most 31 after broadcasts of changing authors at 5 % loss. Twice that is room for
-far larger networks, as depth grows with the logarithm."""
+6,000 peers after it was laid, and at most 31 after broadcasts of changing authors at 5 % loss. Twice that is room
+for far larger networks, as depth grows with the logarithm."""
 
 MAX_HAVES = 64
 """Rumours named in one `IHave`: 20 bytes each, so below 2 KiB."""
