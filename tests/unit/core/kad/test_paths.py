@@ -153,13 +153,14 @@ def test_colluders_who_name_each_other_and_withhold_records_hide_few(
 
 
 @pytest.mark.parametrize(("share", "least"), [(0.2, 0.995), (0.3, 0.98)])
-def test_colluders_who_are_there_while_the_network_forms_hide_few_if_newcomers_know_three_addresses(
+def test_colluders_who_are_there_while_the_network_forms_hide_few_if_newcomers_know_five_addresses(
     make_world: MakeWorld, share: float, least: float
 ) -> None:
+    # Whoever knows colluders only can't be helped: with three addresses that is 3 of 100 where they are 30 %.
     world, nodes, colluders = make_world(seed=22), [], Colluders()
     for _ in range(200):
         node = world.add()
-        doors = world.random.sample(nodes, min(3, len(nodes)))
+        doors = world.random.sample(nodes, min(5, len(nodes)))
         if doors:
             assert world.join(node, [door.address for door in doors]) is None
         if nodes and world.random.random() < share:
