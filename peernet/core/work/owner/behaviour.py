@@ -217,6 +217,9 @@ class Owner:
         lack = self._check(peer, body, job)
         if lack:
             job.seats.refuse(peer, lack)
+            seat = job.seats.all.get(peer)
+            if seat is not None:
+                job.seats.leave(seat)
             job.changed()
             return PullRefused("unfit", 0.0, lack[:128])
         if job.leaving or (job.seats.full and peer not in job.seats.all):

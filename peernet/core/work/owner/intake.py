@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from peernet.core.effects import Fetch, PinBlob
 from peernet.core.events import Failed, Outcome
+from peernet.core.work.owner.fitting import OTHERS_PICKLES
 from peernet.core.work.owner.leases import OUT, Lease
 from peernet.core.work.votes import Key
 from peernet.errors import EnvelopeError, ProtocolError
@@ -47,6 +48,9 @@ class Intake:
         if job.crew.trust.shut(peer) and not job.trusted(peer):
             job.ctx.refuse("results: of a peer that is shut out", peer, "")
             return "its results are not wanted"
+        if job.record.pickles and not job.trusted(peer):  # the mark of an own peer may have been taken back
+            job.ctx.refuse("results: pickles of another's peer", peer, "")
+            return f"it is {OTHERS_PICKLES}"
         batch = self._open(peer, message)
         if isinstance(batch, str):
             job.ctx.refuse(f"results: {batch}", peer, "")

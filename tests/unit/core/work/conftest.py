@@ -14,6 +14,7 @@ import pytest
 from peernet.config import Config
 from peernet.core import effects as e
 from peernet.core import records as r
+from peernet.core.advertcache import AdvertView
 from peernet.core.context import AddressBook, Context, Link
 from peernet.core.events import CutSlice, CutsMade, Done, Failed, Failure, HostOpened, Now, Submission
 from peernet.core.work.owner import JobImage, Owner
@@ -56,6 +57,7 @@ class Host:
     timeout: float | None = None
     reduces: bool = False
     confidence: float | None = None
+    declares: dict[str, object] = field(default_factory=dict)
     fails: dict[type, Failure] = field(default_factory=dict)
     next: int = 0
     folded: dict[int, bytes] = field(default_factory=dict)
@@ -78,7 +80,10 @@ class Host:
                     False,
                     self.reduces,
                     self.confidence,
+                    **self.declares,  # type: ignore[arg-type]
                 )
+            case e.LockPackages():
+                return b""
             case e.Cut():
                 made = []
                 for _ in range(effect.count):
@@ -265,7 +270,8 @@ class Desk:
             now=self.clock,
         )
         self.spread: list[tuple[bytes, int]] = []
-        self.owner = Owner(self.ctx, lambda make, reach: self.spread.append((make(()), reach)))
+        self.known: list[AdvertView] = []
+        self.owner = Owner(self.ctx, lambda make, reach: self.spread.append((make(()), reach)), lambda: self.known)
         self.queue: deque[e.Effect] = deque()
         self.answers: dict[int, object] = {}
         self.notes: list[e.Note] = []

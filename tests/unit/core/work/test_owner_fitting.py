@@ -1,0 +1,135 @@
+"""The owner tells who can't take part in a job and why, also of peers that keep silent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from peernet.core.advertcache import AdvertView
+from peernet.core.events import Failure
+from peernet.core.work.stats import Unfit
+from peernet.identity.envelope import open_envelope
+from peernet.identity.peerid import short_peer_id
+from peernet.types import Instance, PeerId
+from peernet.wire.codec import decode_body
+from peernet.wire.signed import Advert, Manifest
+from peernet.wire.work import Parked, PullRefused
+
+
+def known(peer: PeerId, *packages: str, **change: Any) -> AdvertView:
+    given = {"python": "3.11", "platform": "linux-x86_64", "tier": "A", "serves": "anyone", "paused": ""} | change
+    slots = given.pop("slots", 4)
+    body = Advert(Instance(bytes(16)), 4, 8 << 30, slots, slots, 0.0, 1.0, packages=packages, **given)
+    return AdvertView(peer, body, 0.0)
+
+
+def peer(number: int) -> PeerId:
+    return PeerId(bytes([number]) * 32)
+
+
+def test_silent_peers_are_told_by_their_adverts(make_desk, make_host):
+    desk = make_desk(make_host(declares={"packages": ("numpy>=2",)}))
+    desk.known = [known(peer(n), "numpy==1.26") for n in range(1, 6)] + [known(peer(9), "numpy==2.1")]
+    desk.submit()
+    view = desk.view
+    assert view.unfit == (Unfit("lacks numpy>=2", tuple(peer(n) for n in range(1, 6))),)
+    assert view.fit == 1
+    names = ", ".join(short_peer_id(peer(n)) for n in range(1, 4))
+    assert view.unfit_text == f"5 peers lack numpy>=2 ({names}, …)"
+    assert f"no peer takes work (5 peers lack numpy>=2 ({names}, …))" in view.waiting_reason
+
+
+def test_if_nobody_fits_it_says_so_at_once_with_the_remedy_and_ends_with_patience(make_desk, make_host):
+    desk = make_desk(make_host(declares={"packages": ("numpy>=2",), "memory": 1 << 30}))
+    desk.known = [known(peer(1)), known(peer(2), "numpy==2.0", slice_memory=1 << 20)]
+    desk.submit(patience=3.0)
+    expected = (
+        f"no peer that is known can take this job: 1 peer lacks numpy>=2 ({short_peer_id(peer(1))}), "
+        f"1 peer lacks 1 GiB of memory for a slice ({short_peer_id(peer(2))}); "
+        "give them what it needs, join peers that have it, or ask for less"
+    )
+    assert desk.view.waiting_reason == expected
+    assert (desk.view.fit, desk.view.unfit_text) == (0, expected)
+    desk.wait(60)
+    assert (desk.view.state, desk.view.reason_kind, desk.view.reason) == ("failed", "too-few", expected)
+
+
+def test_peers_that_only_submit_and_those_that_work_are_left_out(make_desk, make_host):
+    desk = make_desk(make_host(declares={"packages": ("numpy",)}))
+    bob = desk.hand("bob")
+    desk.known = [known(peer(1), slots=0), known(bob.peer)]
+    desk.submit()
+    assert isinstance(bob.pull(), Parked), "a worker knows better than its advert what it has installed"
+    assert (desk.view.unfit, desk.view.fit) == ((), 1)
+
+
+def test_peers_that_serve_others_only_are_told(make_desk):
+    desk = make_desk()
+    desk.known = [known(peer(1), serves="mine"), known(peer(2), serves="mine")]
+    desk.ctx.mine[peer(2)] = None
+    desk.submit()
+    assert [(group.why, group.peers) for group in desk.view.unfit] == [
+        ("running code of their own users only", (peer(1),))
+    ]
+    assert "1 peer is running code of their own users only" in desk.view.unfit_text
+
+
+def test_needs_and_reuse_stand_in_the_manifest(make_desk, make_host):
+    declares = {"packages": ("a",), "memory": 5, "scratch": 6, "python": ">=3.9", "reuse": True}
+    desk = make_desk(make_host(declares=declares, timeout=7.0))
+    desk.submit(tier="B")
+    answer = desk.hand("bob").pull()
+    opened = open_envelope(
+        answer.manifest, "peernet/manifest/1", now=desk.clock.wall, verify=desk.ctx.verify, max_lifetime=1e9
+    )
+    manifest = decode_body(Manifest, opened.body)
+    needs = manifest.needs
+    assert (needs.python, needs.memory, needs.tier, needs.packages) == (">=3.9", 5, "B", ("a",))
+    assert (needs.seconds, needs.scratch, manifest.reuse) == (7.0, 6, True)
+
+
+def test_pickled_results_are_made_by_own_peers_only(make_desk, make_host):
+    desk = make_desk(make_host(declares={"pickles": True}))
+    bob, carol = desk.hand("bob"), desk.hand("carol")
+    desk.ctx.mine[bob.peer] = None
+    desk.known = [known(carol.peer), known(peer(1))]
+    desk.submit()
+    assert isinstance(bob.pull(), Parked)
+    refused = carol.pull()
+    assert isinstance(refused, PullRefused)
+    assert (refused.why, refused.text) == ("unfit", "not marked as mine, as pickled results need")
+    assert "2 peers are not marked as mine, as pickled results need" in desk.view.unfit_text
+
+
+def test_a_mark_that_is_taken_back_ends_a_peers_part_in_pickled_results(make_desk, make_host):
+    desk = make_desk(make_host(declares={"pickles": True}))
+    bob = desk.hand("bob")
+    desk.ctx.mine[bob.peer] = None
+    desk.submit()
+    assert isinstance(bob.pull(), Parked)
+    assert bob.held
+    del desk.ctx.mine[bob.peer]
+    lease = next(iter(bob.held))
+    assert bob.give(bob.result(lease)) == "it is not marked as mine, as pickled results need"
+    assert isinstance(bob.pull(), PullRefused)
+    assert desk.view.unfit == (Unfit("not marked as mine, as pickled results need", (bob.peer,)),)
+    assert desk.ctx.counters["results: pickles of another's peer"] == 1
+
+
+def test_pickled_results_without_own_peers_are_refused_at_once(make_desk, make_host):
+    desk = make_desk(make_host(declares={"pickles": True}))
+    desk.known = [known(peer(1))]
+    answer = desk.submit()
+    assert isinstance(answer, Failure) and answer.kind == "usage"
+    assert "results are pickles" in answer.message and "peernet trust --mine" in answer.message
+
+
+@pytest.mark.parametrize("own", ["worker", "local", "mine"])
+def test_pickled_results_with_own_peers_are_taken(make_desk, make_host, own):
+    desk = make_desk(make_host(declares={"pickles": True}))
+    if own == "worker":
+        desk.known = [known(desk.ctx.me)]
+    elif own == "mine":
+        desk.ctx.mine[peer(1)] = None
+    assert isinstance(desk.submit(trusted=(peer(1),) if own == "local" else ()), bytes)
