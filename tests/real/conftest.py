@@ -63,10 +63,19 @@ class Swarm:
         self.peers: list[PeerProcess] = []
 
     def join(
-        self, name: str, *addresses: str, nprocs: int = 1, port: int = 0, command: list[str] | None = None
+        self,
+        name: str,
+        *addresses: str,
+        nprocs: int = 1,
+        port: int = 0,
+        command: list[str] | None = None,
+        tier: str | None = None,
     ) -> PeerProcess:
-        """Start a peer and wait until it is ready. The same name again is a restart with its state."""
+        """Start a peer and wait until it is ready. The same name again is a restart with its state.
+
+        tier: of its sandbox; the best that works by default."""
         args = ("join", *addresses, "--host", "127.0.0.1", "--port", str(port), "--nprocs", str(nprocs))
+        args += ("--sandbox-tier", tier) if tier else ()
         peer = PeerProcess(command or COMMAND, self.folder / name, args)
         self.peers.append(peer)
         return peer

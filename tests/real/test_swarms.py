@@ -22,14 +22,18 @@ import peernet
 @peernet.parallel(over=range(SLICES * 4), slice_size=4)
 def slow(number):
     time.sleep(0.02)
-    with open(LOG, "a") as log:
-        log.write(f"{number}\\n")
+    try:
+        with open(LOG, "a") as log:
+            log.write(f"{number}\\n")
+    except OSError:
+        pass
     return number * number
 """
 
 
 def slow_project(folder: Path, slices: int) -> tuple[Path, Path]:
-    """A project of about 0.1 s a slice that also writes down which calls were computed."""
+    """A project of about 0.1 s a slice that also writes down which calls were computed, where no sandbox keeps it
+    from that."""
     log = folder / "computed.txt"
     project = folder / "slow.py"
     project.write_text(SLOW.replace("SLICES", str(slices)).replace("LOG", repr(str(log))))
@@ -102,7 +106,8 @@ def test_a_liar_is_outvoted(swarm: Any, tmp_path: Path) -> None:
 def test_a_killed_submitter_goes_on_after_a_restart(swarm: Any, tmp_path: Path) -> None:
     owner = swarm.join("owner", nprocs=0)
     for number in range(3):
-        swarm.join(f"worker{number}", owner.address)
+        worker = swarm.join(f"worker{number}", owner.address, tier="C")
+        assert swarm.run(worker, "trust", "--mine", owner.id).returncode == 0
     project, log = slow_project(tmp_path, slices=60)
     job = json.loads(swarm.run(owner, "submit", project, "--detach", "--json").stdout.splitlines()[0])["job"]
     swarm.until(lambda: len(swarm.accepted(owner.home)) >= 10, "the first slices")
