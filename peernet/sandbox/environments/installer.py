@@ -19,6 +19,12 @@ from peernet.errors import BuildError, UsageError
 
 _CONFINED = Path(__file__).with_name("confined.py")
 _QUIET = ("--no-input", "--disable-pip-version-check", "--no-color", "--progress-bar", "off")
+_IMPATIENT = ("--retries", "1", "--timeout", "10")
+"""For what a user waits for: an index that does not answer at once is as good as none."""
+
+_SETTINGS = {"PIP_REQUIRE_VIRTUALENV": "0", "PIP_USER": "0"}
+"""Habits of a user's pip that would keep it from working on a folder of its own."""
+
 _SCHEMES = ("http", "https", "file")
 _WARNING = re.compile(r"^(WARNING|DEPRECATION|\[notice\])")
 
@@ -44,7 +50,16 @@ class Installer:
             BuildError: pip is missing, failed, or took too long.
         """
         dry = ("--dry-run", "--ignore-installed", "--no-cache-dir", "--report", str(report))
-        arguments = ("install", *_QUIET, *dry, "--only-binary=:all:", *self._index, "-r", str(requirements))
+        arguments = (
+            "install",
+            *_QUIET,
+            *_IMPATIENT,
+            *dry,
+            "--only-binary=:all:",
+            *self._index,
+            "-r",
+            str(requirements),
+        )
         self._pip(arguments, work, self._config.lock_seconds)
 
     def download(self, lock: Path, target: Path, work: Path, seconds: float, watch: Callable[[], None]) -> None:
@@ -95,7 +110,7 @@ class Installer:
                     stdout=printed,
                     stderr=complaints,
                     cwd=work,
-                    env=os.environ | {"TMPDIR": str(work)},
+                    env=os.environ | _SETTINGS | {"TMPDIR": str(work)},
                     start_new_session=True,
                 )
             except OSError as error:
@@ -154,6 +169,8 @@ def _complaint(text: str, code: int) -> str:
         return f"{sys.executable} has no pip: install it with `{sys.executable} -m ensurepip`"
     if any("No space left on device" in line for line in lines):
         return "the disk is full: free some space, or set PEERNET_HOME to a folder on another disk"
+    if any("File too large" in line for line in lines):
+        return "one of its wheels is larger than all environments may be together"
     if any("DO NOT MATCH THE HASHES" in line for line in lines):
         return "a package of this machine's index has another digest than the one that was locked"
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")] or lines[-1:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import stat
 import subprocess
 import sys
 import zipfile
@@ -205,9 +206,30 @@ async def test_what_does_not_fit_the_quota_is_refused_while_it_is_fetched_and_be
     many = lock_of(wheels.make_wheel(packages, "many", "1.0", {f"{n}.py": "" for n in range(50)}))
     with pytest.raises(BuildError, match="hold 53 files; at most 20"):
         await open_environments(files=20).get(many, False)
-    with pytest.raises(BuildError):
-        await open_environments(quota=10).get(many, False)
+    large = lock_of(wheels.make_wheel(packages, "large", "1.0", {"noise": os.urandom(2 * MIB).hex()}))
+    with pytest.raises(BuildError, match="it needs [0-9]+ bytes|larger than all environments may be together"):
+        await open_environments(quota=MIB).get(large, False)
     assert left() == []
+
+
+async def test_a_wheel_unpacks_within_its_folder_only(
+    packages: Path, wheels: Any, lock_of: Any, open_environments: Any, left: Any, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    for place in ("../../../outside", "needle-1.0.data/purelib/../../../../../outside", str(outside)):
+        lock = lock_of(wheels.make_wheel(packages, "needle", "1.0", {place: "out"}))
+        with suppress(BuildError):  # or it lands inside
+            await open_environments().get(lock, False)
+        assert not outside.exists()
+        assert left() == []
+    path = packages / "needle-1.0-py3-none-any.whl"
+    wheels.make_wheel(packages, "needle", "1.0")
+    link = zipfile.ZipInfo("link.py")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(link, "/etc/passwd")
+    folder = await open_environments().get(lock_of(path), False)
+    assert not any(found.is_symlink() for found in folder.rglob("*"))
 
 
 async def test_the_one_used_longest_ago_makes_room_but_never_one_in_use(
