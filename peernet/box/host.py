@@ -31,6 +31,7 @@ from peernet.box.hostmessages import (
     WereCut,
 )
 from peernet.box.messages import clip
+from peernet.box.spool import Spool
 from peernet.config.box import BoxConfig
 from peernet.errors import (
     BoxError,
@@ -72,6 +73,8 @@ class JobHost:
         self._config = config
         self._cutter: Cutter | None = None
         self._folder: Folder | None = None
+        self._spool: Spool | None = None
+        self._stale = False
         self._pickles = False
         self._classes: tuple[type, ...] = ()
 
@@ -145,15 +148,36 @@ class JobHost:
         return Replayed()
 
     def _fold(self, request: Fold) -> Folded:
-        values = decode(request.body, classes=self._classes)
-        if type(values) is not list or not values:
-            raise CannotDecodeError("the results of a slice are a list, and never an empty one")
-        self._opened_folder().fold(request.index, load_results(values) if self._pickles else values)
+        folder = self._opened_folder()
+        values = self._values(request.body)
+        if request.keep:
+            if self._spool is None:
+                self._spool = Spool(self.source.parent / "folded")
+            if self._spool.put(request.index, request.body):
+                self._stale = True
+        if not self._stale:
+            folder.fold(request.index, values)
         return Folded()
 
     def _finish(self, request: Finish) -> bytes:
+        if self._stale and self._spool is not None:
+            self._folder = self._opened_folder().afresh()
+            for index, body in self._spool:
+                self._folder.fold(index, self._values(body))
+            self._stale = False
         value = self._opened_folder().finish(request.slices)
         return encode(pickle_result(value) if self._pickles else value)
+
+    def close(self) -> None:
+        """Give up what is open. Nothing is answered afterwards."""
+        if self._spool is not None:
+            self._spool.close()
+
+    def _values(self, body: bytes) -> list[Any]:
+        values = decode(body, classes=self._classes)
+        if type(values) is not list or not values:
+            raise CannotDecodeError("the results of a slice are a list, and never an empty one")
+        return load_results(values) if self._pickles else values
 
     def _opened_cutter(self) -> Cutter:
         if self._cutter is None:
@@ -209,7 +233,9 @@ def main() -> None:
     system.die_with(parent)
     system.print_by_line()
     config = BoxConfig()
-    serve(socket.socket(fileno=descriptor), JobHost(Path.cwd(), config), config)
+    host = JobHost(Path.cwd(), config)
+    serve(socket.socket(fileno=descriptor), host, config)
+    host.close()
     # The user's threads, if there are any, do not hold the box open.
     os._exit(0)
 

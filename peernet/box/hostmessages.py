@@ -54,9 +54,10 @@ class Replay(Message):
 
 @dataclass(frozen=True, slots=True)
 class Fold(Message):
-    """Take in the results of a slice. body: encoded."""
+    """Take in the results of a slice. body: encoded. keep: a later request for the slice may replace them."""
 
     index: int
+    keep: bool
     body: bytes
 
 
@@ -76,8 +77,8 @@ class HostOpened(Message):
 
     length: calls in the whole input, if the iterable tells. timeout: seconds for a slice. whole_slice: the
     function takes the batch. reduces: it has a `reduce`, so the value is one and not a list. memory, scratch:
-    bytes for a slice. python: versions that it runs on, "" for any. packages: requirements, a line each. reuse: slices
-    may share a process. pickles: results travel as pickles. confidence: in place of replicas and quorum.
+    bytes for a slice. python: versions that it runs on, "" for any. packages: requirements, a line each. reuse:
+    slices may share a process. pickles: results travel as pickles. confidence: in place of replicas and quorum.
     """
 
     name: str

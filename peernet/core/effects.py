@@ -195,12 +195,14 @@ class Replay(msgspec.Struct, frozen=True, gc=False):
 
 
 class Fold(msgspec.Struct, frozen=True, gc=False):
-    """Fold an accepted slice's result into the reduction. Done(None)."""
+    """Fold an accepted slice's result into the reduction. Done(None). keep: it may be taken back; a later fold of
+    the same slice then takes its place."""
 
     id: int
     job: JobId
     index: int
     value: Payload
+    keep: bool = False
 
 
 class Finish(msgspec.Struct, frozen=True, gc=False):

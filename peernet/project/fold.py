@@ -28,6 +28,10 @@ class Folder:
         self._partials: dict[tuple[int, int], Any] = {}
         """(level, index): the value of the slices from index * 2**level on, 2**level of them."""
 
+    def afresh(self) -> Folder:
+        """Return another one for the same function, into which nothing is folded yet."""
+        return Folder(self._reduce, self._initial)
+
     @property
     def partials(self) -> int:
         """Partial values held now."""

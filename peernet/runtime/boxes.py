@@ -219,7 +219,8 @@ class Boxes:
         await self._host(effect.job).replay(effect.cuts)
 
     async def _fold(self, effect: Fold) -> None:
-        await self._host(effect.job).fold(effect.index, await self._payloads.get(effect.value))
+        value = await self._payloads.get(effect.value)
+        await self._host(effect.job).fold(effect.index, value, keep=effect.keep)
 
     async def _finish(self, effect: Finish) -> Payload:
         return await self._payloads.keep(await self._host(effect.job).finish(effect.slices))

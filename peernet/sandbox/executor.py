@@ -80,8 +80,9 @@ class HostBox(Protocol):
         inputs now."""
         ...
 
-    async def fold(self, index: int, value: bytes) -> None:
-        """Take in the encoded results of the accepted slice `index`. Slices may come in any order, each once."""
+    async def fold(self, index: int, value: bytes, *, keep: bool = False) -> None:
+        """Take in the encoded results of the accepted slice `index`. Slices may come in any order, each once, or
+        again if they were kept: what comes later takes the place of what came before."""
         ...
 
     async def finish(self, slices: int) -> bytes:

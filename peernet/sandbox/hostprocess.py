@@ -104,9 +104,9 @@ class HostProcess:
             digests = b"".join(digest for _, digest in part)
             await self._ask(Replay(tuple(calls for calls, _ in part), digests), Replayed)
 
-    async def fold(self, index: int, value: bytes) -> None:
+    async def fold(self, index: int, value: bytes, *, keep: bool = False) -> None:
         """See `HostBox.fold`."""
-        await self._ask(Fold(index, value), Folded)
+        await self._ask(Fold(index, keep, value), Folded)
 
     async def finish(self, slices: int) -> bytes:
         """See `HostBox.finish`."""

@@ -21,10 +21,11 @@ from peernet.core.effects import (
 )
 from peernet.core.events import Began, CutSlice, CutsMade, Done, Event, Failed, Failure, FailureKind
 from peernet.errors import JobError, PeernetError, ProjectError, TaskError
-from peernet.project import Cutter, Folder
-from peernet.results import decode, encode
+from peernet.project import Cutter
+from peernet.results import encode
 from peernet.types import Digest, JobId, Payload
 from peernet_sim.engine import Engine
+from peernet_sim.folding import Folding
 from peernet_sim.links import Post
 from peernet_sim.machine import Machine
 from peernet_sim.tasks import Task, Tasks, failed, outcome, payload
@@ -53,7 +54,7 @@ class Host:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.cutter: Cutter = task.cutter()
-        self.folder: Folder | None = task.folder()
+        self.folder: Folding | None = task.folder()
 
 
 class Shelf:
@@ -199,10 +200,7 @@ class Boxes:
             case Fold():
                 data = self._bytes(machine, effect.value)
                 assert host.folder is not None
-                values = decode(data or b"")
-                if not isinstance(values, list):
-                    raise TaskError("the results of a slice are no list")
-                host.folder.fold(effect.index, values)
+                host.folder.fold(effect.index, data or b"", keep=effect.keep)
             case Finish():
                 assert host.folder is not None
                 return self._keep(machine, encode(host.folder.finish(effect.slices)))

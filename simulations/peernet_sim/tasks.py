@@ -33,6 +33,7 @@ from peernet.project import (
 )
 from peernet.results import encode
 from peernet.types import Digest, Payload
+from peernet_sim.folding import Folding
 from peernet_sim.model import JobPlan
 
 FailedStatus = Literal["error", "timeout", "unencodable"]
@@ -64,9 +65,9 @@ class Task:
         """Return a cutter at the beginning of the input."""
         return Cutter(self.over, self.function.whole_slice)
 
-    def folder(self) -> Folder | None:
+    def folder(self) -> Folding | None:
         """Return an empty reduction, if the project reduces."""
-        return Folder(self.reduce, self.initial) if self.reduce is not None else None
+        return Folding(Folder(self.reduce, self.initial)) if self.reduce is not None else None
 
     def opened(self, cutter: Cutter) -> HostOpened:
         """Return what the project declares."""

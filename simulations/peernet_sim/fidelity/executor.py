@@ -17,7 +17,7 @@ from peernet.box.limits import Limits
 from peernet.box.messages import Status
 from peernet.errors import BoxError, CannotEncodeError, ProjectError, TaskError
 from peernet.identity.digest import digest
-from peernet.results import decode, encode
+from peernet.results import encode
 from peernet.sandbox import Box, Cuts, HostBox, Outcome
 from peernet.types import Digest
 from peernet_sim.boxes import HOST_SECONDS, JITTER, OPEN_SECONDS, STEP_SECONDS
@@ -157,13 +157,12 @@ class VirtualHost:
         await trio.sleep(STEP_SECONDS)
         self._cutter.replay(slices)
 
-    async def fold(self, index: int, value: bytes) -> None:
+    async def fold(self, index: int, value: bytes, *, keep: bool = False) -> None:
         """See `HostBox.fold`."""
         await trio.sleep(STEP_SECONDS)
-        values = decode(value)
-        if self._folder is None or not isinstance(values, list):
+        if self._folder is None:
             raise TaskError("there is nothing to fold")
-        self._folder.fold(index, values)
+        self._folder.fold(index, value, keep=keep)
 
     async def finish(self, slices: int) -> bytes:
         """See `HostBox.finish`."""

@@ -49,6 +49,11 @@ class Hosting:
         return ""
 
     @property
+    def keeps(self) -> bool:
+        """Folded results may have to be replaced."""
+        return self._job.policy.retains
+
+    @property
     def backlogged(self) -> bool:
         """Too many results wait to be folded."""
         return len(self._folds) > self._job.ctx.config.work.fold_backlog
@@ -180,7 +185,8 @@ class Hosting:
 
 def ask_fold(ctx: Context, host: JobId, index: int, value: Payload, hosting: Hosting) -> None:
     """Ask for one fold. A function of its own, so that each effect holds its own slice."""
-    ctx.ask(lambda number: Fold(number, host, index, value), hosting.on_folded)
+    keep = hosting.keeps
+    ctx.ask(lambda number: Fold(number, host, index, value, keep), hosting.on_folded)
 
 
 def fail_by_host(job: Job, failure: Failure) -> None:

@@ -101,7 +101,7 @@ class Host:
                 return None
             case e.Fold():
                 assert effect.value.inline is not None
-                assert effect.index not in self.folded
+                assert effect.keep or effect.index not in self.folded
                 self.folded[effect.index] = effect.value.inline
                 return None
             case e.Finish():

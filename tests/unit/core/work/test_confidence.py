@@ -172,3 +172,13 @@ def test_a_confidence_that_can_not_be(make_desk, make_host, confidence):
     answer = make_desk(make_host(confidence=confidence)).submit()
     assert answer.kind == "usage"
     assert str(confidence) in answer.message
+
+
+def test_what_was_folded_is_folded_anew_when_it_is_taken_back(crowd):
+    desk, made = crowd(["sleeper"] * 2 + ["honest"] * 10, 400, sleep=15, reduces=True)
+    made.run()
+    assert desk.view.state == "done"
+    stats = decode_stats(desk.records(r.JobRecord)[0].stats)
+    assert stats.retracted > 0
+    lies = [value for value in desk.host.folded.values() if not value.startswith(b"<")]
+    assert lies == [value for value in desk.values() if not value.startswith(b"<")]
