@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from peernet.config.environments import MAX_LOCK_BYTES, MAX_LOCKED, MAX_PACKAGE_CHARS
-from peernet.errors import CannotDecodeError, ProjectError
+from peernet.errors import CannotDecodeError, CannotEncodeError, ProjectError
 from peernet.results import decode, encode, short_repr
 
 _FORMAT = "peernet/lock/1"
@@ -57,9 +57,19 @@ class Lock:
         return hashlib.sha256(self.encode()).hexdigest()
 
     def encode(self) -> bytes:
-        """Canonical bytes: equal locks give equal bytes."""
+        """Canonical bytes: equal locks give equal bytes.
+
+        Raises:
+            ProjectError: it is too large to travel.
+        """
         packages = [(package.name, package.version, bytes.fromhex(package.sha256)) for package in self.packages]
-        return encode([_FORMAT, self.python, self.platform, packages], max_bytes=MAX_LOCK_BYTES)
+        try:
+            return encode([_FORMAT, self.python, self.platform, packages], max_bytes=MAX_LOCK_BYTES)
+        except CannotEncodeError:
+            raise ProjectError(
+                f"the requirements need {len(packages)} packages, whose lock is larger than {MAX_LOCK_BYTES} bytes; "
+                "ask for fewer, or install them on the peers"
+            ) from None
 
     @classmethod
     def decode(cls, data: bytes) -> Lock:

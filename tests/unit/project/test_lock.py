@@ -24,9 +24,14 @@ def test_a_lock_travels_and_has_a_name() -> None:
     assert running_platform().startswith(f"{sys.platform}-")
 
 
-def test_the_largest_lock_fits() -> None:
-    packages = tuple(LockedPackage(f"{'n' * 94}-{n:05}", "1." * 49 + "10", ZEROS) for n in range(MAX_LOCKED))
-    assert len(Lock("3.11", "linux-x86_64", packages).encode()) < MAX_LOCK_BYTES
+def test_a_lock_is_bounded_as_a_whole() -> None:
+    common = tuple(LockedPackage(f"{'n' * 14}-{n:05}", "10.20.30", ZEROS) for n in range(MAX_LOCKED))
+    assert len(Lock("3.11", "linux-x86_64", common).encode()) <= MAX_LOCK_BYTES
+    long = tuple(LockedPackage(f"{'n' * 94}-{n:05}", "1." * 49 + "10", ZEROS) for n in range(MAX_LOCKED))
+    with pytest.raises(
+        ProjectError, match="need 128 packages, whose lock is larger than 9216 bytes; ask for fewer"
+    ):
+        Lock("3.11", "", long).encode()
 
 
 @pytest.mark.parametrize(
@@ -34,7 +39,7 @@ def test_the_largest_lock_fits() -> None:
     [
         (("3", "", (("a", "1", ZEROS),)), "'3' is no minor version of Python"),
         (("3.11", "a b", (("a", "1", ZEROS),)), "'a b' is no platform"),
-        (("3.11", "", ()), "it holds 0 packages; 1 to 256 are allowed"),
+        (("3.11", "", ()), "it holds 0 packages; 1 to 128 are allowed"),
         (("3.11", "", tuple((f"a{n}", "1", ZEROS) for n in range(257))), "it holds 257 packages"),
         (("3.11", "", (("A", "1", ZEROS),)), "'A' is not the canonical name"),
         (("3.11", "", (("a--b", "1", ZEROS),)), "'a--b' is not the canonical name"),

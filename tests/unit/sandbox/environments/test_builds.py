@@ -207,7 +207,7 @@ async def test_what_does_not_fit_the_quota_is_refused_while_it_is_fetched_and_be
     with pytest.raises(BuildError, match="hold 53 files; at most 20"):
         await open_environments(files=20).get(many, False)
     large = lock_of(wheels.make_wheel(packages, "large", "1.0", {"noise": os.urandom(2 * MIB).hex()}))
-    with pytest.raises(BuildError, match="it needs [0-9]+ bytes|larger than all environments may be together"):
+    with pytest.raises(BuildError, match=r"it needs [0-9]+ bytes|larger than all environments may be together"):
         await open_environments(quota=MIB).get(large, False)
     assert left() == []
 

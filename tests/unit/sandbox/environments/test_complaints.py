@@ -23,7 +23,7 @@ from peernet.sandbox.environments.installer import _complaint
             "a package of this machine's index has another digest than the one that was locked",
         ),
         (
-            "WARNING: Retrying\nERROR: Could not find a version\nERROR: No matching distribution found for a\nHint\n",
+            "WARNING: Retrying\nERROR: Could not find it\nERROR: No matching distribution found for a\nHint\n",
             "No matching distribution found for a",
         ),
         ("Traceback\nMemoryError\n", "MemoryError"),
