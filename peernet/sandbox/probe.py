@@ -11,6 +11,7 @@ from pathlib import Path
 
 import trio
 
+from peernet.box.confine import landlock
 from peernet.box.folders import BoxFolders
 from peernet.box.limits import Limits
 from peernet.config.box import MIB, BoxConfig
@@ -137,7 +138,11 @@ def _successes(outcome: Outcome) -> tuple[str, ...]:
 def _describe(tier: str, fault: str) -> list[str]:
     if fault:
         return [f"tier {tier} does not work: {fault}"]
-    return [f"tier {tier} works", *(f"tier {tier}: {note}" for note in LAUNCHERS[tier].notes)]
+    notes = [f"tier {tier} works", *(f"tier {tier}: {note}" for note in LAUNCHERS[tier].notes)]
+    if tier == BubblewrapLauncher.tier and not landlock.abi():
+        told = "without Landlock (Linux 5.13) slices of one job that run at once see each other's files"
+        notes.append(f"tier {tier}: {told}")
+    return notes
 
 
 def _describe_cgroups() -> str:
