@@ -123,6 +123,23 @@ class WorkerState(msgspec.Struct, frozen=True):
     paused: str
 
 
+class Health(msgspec.Struct, frozen=True):
+    """What a running peer has learned of itself.
+
+    uptime: seconds since it started. behind: seconds that its clock is behind the others' (their median; less than
+    none: ahead), None without others; compared: how many others. reached: connections that others opened to it,
+    afar: those from other machines. blob_bytes: what it keeps of others' and its own data; blob_quota: at most.
+    """
+
+    uptime: float
+    behind: float | None
+    compared: int
+    reached: int
+    afar: int
+    blob_bytes: int
+    blob_quota: int
+
+
 class StatusReply(ControlMessage, frozen=True):
     """The peer itself. refused: counts of what it refused, by kind; sent: of messages sent, by type."""
 
@@ -137,6 +154,7 @@ class StatusReply(ControlMessage, frozen=True):
     refused: dict[str, int]
     warnings: tuple[str, ...] = ()
     sent: dict[str, int] = {}
+    health: Health | None = None
 
 
 class PeerRow(msgspec.Struct, frozen=True):
@@ -335,7 +353,7 @@ def decode_request(data: bytes) -> ControlRequest:
     """
     try:
         return _requests.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"not a control request: {error}") from error
 
 
@@ -347,5 +365,5 @@ def decode_reply(data: bytes) -> ControlReply:
     """
     try:
         return _replies.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"not a control reply: {error}; is the running peer of another version?") from error
