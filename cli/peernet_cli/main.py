@@ -34,6 +34,7 @@ _COMMANDS = {
     "trust": "Show how far peers are trusted and why, or mark some as my own.",
     "block": "Take no results of a peer, and give it no work.",
     "unblock": "Let a blocked or banned peer work again.",
+    "doctor": "Examine this machine: what works, and what is to be done.",
     "sim": "Simulate networks of thousands of peers.",
     "version": "Print the version.",
 }

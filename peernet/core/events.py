@@ -59,7 +59,8 @@ class PeerConnected(msgspec.Struct, frozen=True, gc=False):
 
     addresses: full multiaddrs where the peer can be dialled, as far as known: what this peer dialled itself, or
     the observed host with the announced port. Empty when it does not listen. host: the observed remote host.
-    observed: the host at which the remote peer sees this one.
+    observed: the host at which the remote peer sees this one. ahead: seconds that its clock is ahead of this one's,
+    as it said when it connected.
     """
 
     peer: PeerId
@@ -69,6 +70,7 @@ class PeerConnected(msgspec.Struct, frozen=True, gc=False):
     observed: str
     inbound: bool
     rtt: float
+    ahead: float = 0.0
 
 
 class PeerLost(msgspec.Struct, frozen=True, gc=False):

@@ -46,7 +46,8 @@ class Greeted:
     """A connection that stands, and what was learned of the peer.
 
     addresses: where it can be dialled, as far as proven. host: where it was seen. observed: where it sees
-    this peer. early: frames that have arrived already, in order.
+    this peer. ahead: seconds that its clock is ahead of this one's, as it says. early: frames that have arrived
+    already, in order.
     """
 
     secure: SecureStream
@@ -58,6 +59,7 @@ class Greeted:
     observed: str
     inbound: bool
     rtt: float
+    ahead: float
     early: tuple[Frame, ...]
 
 
@@ -112,6 +114,7 @@ async def _greet(
     asked_at = trio.current_time()
     frames = FrameReader()
     theirs: Hello | None = None
+    ahead = 0.0
     while True:
         records = await secure.receive()
         if not records:
@@ -121,6 +124,7 @@ async def _greet(
             match frame:
                 case Hello() if theirs is None:
                     theirs = _checked(frame)
+                    ahead = theirs.wall - me.wall()
                 case Ping(nonce=nonce) if theirs is not None:
                     await _send(secure, Pong(nonce))
                 case Pong(nonce=nonce) if theirs is not None and nonce == _FIRST_NONCE:
@@ -134,6 +138,7 @@ async def _greet(
                         observed=printable(theirs.observed, MAX_HOST),
                         inbound=dialled is None,
                         rtt=trio.current_time() - asked_at,
+                        ahead=ahead,
                         early=tuple(arrived[index + 1 :]),
                     )
                 case Goodbye(reason=reason):

@@ -223,6 +223,7 @@ class Links:
                 observed=greeted.observed,
                 inbound=greeted.inbound,
                 rtt=greeted.rtt,
+                ahead=greeted.ahead,
             )
         )
         self._on_linked(connection)

@@ -38,6 +38,7 @@ from peernet.runtime.restore import pin_results, restore
 from peernet.runtime.service import Service
 from peernet.runtime.surroundings import Surroundings
 from peernet.runtime.tiers import caution, required, serves
+from peernet.runtime.vitals import Vitals
 from peernet.sandbox import Executor, Findings, make_executor
 from peernet.storage.home import Home
 from peernet.storage.journal import Journal
@@ -90,13 +91,15 @@ class Node:
             secret=secret,
         )
         self.driver = Driver(self.core, journal, clock, self._carry, self._note)
+        self.vitals = Vitals(lambda text: self._note(Note("warning", text)))
+        self.started = clock().mono
         self.pool = Pool(
             key,
             instance,
             surroundings.transport,
             options.config.net,
             self.blobs,
-            self.driver.post,
+            self._heard,
             random.Random(_seed(secret)),
             secret,
             verify,
@@ -189,6 +192,10 @@ class Node:
             measured = surroundings.measure(self.findings.tier, speed)
             self.driver.post(replace(measured, packages=installed.told, installed=installed.versions))
             await trio.sleep(MEASURE_SECONDS)
+
+    def _heard(self, event: Event) -> None:
+        self.vitals.heard(event)
+        self.driver.post(event)
 
     def _carry(self, effect: Effect) -> None:
         if isinstance(effect, NetEffect):

@@ -25,6 +25,7 @@ from peernet.wire.control import (
     ControlReply,
     ControlRequest,
     FinalValue,
+    Health,
     JobReply,
     JobRow,
     JobsReply,
@@ -222,6 +223,19 @@ class Service:
             refused=dict(node.core.context.counters),
             warnings=tuple(node.warnings),
             sent=node.pool.sent,
+            health=self._health(),
+        )
+
+    def _health(self) -> Health:
+        node = self._node
+        return Health(
+            uptime=node.surroundings.clock().mono - node.started,
+            behind=node.vitals.behind,
+            compared=node.vitals.compared,
+            reached=node.vitals.reached,
+            afar=node.vitals.afar,
+            blob_bytes=node.blobs.used,
+            blob_quota=node.options.config.storage.blob_quota,
         )
 
     def _peer_rows(self) -> list[PeerRow]:
