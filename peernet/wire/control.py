@@ -353,7 +353,7 @@ def decode_request(data: bytes) -> ControlRequest:
     """
     try:
         return _requests.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"not a control request: {error}") from error
 
 
@@ -365,5 +365,5 @@ def decode_reply(data: bytes) -> ControlReply:
     """
     try:
         return _replies.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"not a control reply: {error}; is the running peer of another version?") from error
