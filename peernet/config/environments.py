@@ -11,6 +11,10 @@ MAX_REQUIREMENTS = 64
 MAX_REQUIREMENT_CHARS = 200
 """Characters of one requirement: a name, a few versions and a marker take less than half."""
 
+MAX_REQUIREMENTS_CHARS = 4 * 1024
+"""Characters of all requirements of a project: they travel in its offers and, beside the lock, in its manifest,
+which has 16 KiB."""
+
 MAX_LISTED_PACKAGES = 512
 """Packages that a peer says it has. A large scientific installation holds some 450."""
 

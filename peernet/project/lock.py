@@ -67,7 +67,7 @@ class Lock:
             return encode([_FORMAT, self.python, self.platform, packages], max_bytes=MAX_LOCK_BYTES)
         except CannotEncodeError:
             raise ProjectError(
-                f"the requirements need {len(packages)} packages, whose lock is larger than {MAX_LOCK_BYTES} bytes; "
+                f"the lock of {len(packages)} packages is larger than {MAX_LOCK_BYTES} bytes; "
                 "ask for fewer, or install them on the peers"
             ) from None
 
@@ -110,7 +110,7 @@ def _check(lock: Lock) -> None:
     if not _matches(_PLATFORM, lock.platform):
         _refuse(f"{short_repr(lock.platform)} is no platform")
     if not 1 <= len(lock.packages) <= MAX_LOCKED:
-        _refuse(f"it holds {len(lock.packages)} packages; 1 to {MAX_LOCKED} are allowed")
+        _refuse(f"it holds {len(lock.packages)} packages; 1 to {MAX_LOCKED} are allowed, so ask for fewer")
     for package in lock.packages:
         if not _matches(_NAME, package.name):
             _refuse(f"{short_repr(package.name)} is not the canonical name of a package")

@@ -17,6 +17,7 @@ from peernet.config.environments import (
     MAX_PACKAGE_CHARS,
     MAX_REQUIREMENT_CHARS,
     MAX_REQUIREMENTS,
+    MAX_REQUIREMENTS_CHARS,
 )
 from peernet.errors import ProjectError
 from peernet.project.pep508 import PACKAGE_NAME, canonical_name, is_met, normal_form
@@ -78,6 +79,11 @@ def check(texts: Iterable[str]) -> tuple[str, ...]:
             raise ProjectError(
                 f"there are more than {MAX_REQUIREMENTS} requirements; name what is imported, not what that needs"
             )
+    if sum(map(len, normal)) > MAX_REQUIREMENTS_CHARS:
+        raise ProjectError(
+            f"the requirements have more than {MAX_REQUIREMENTS_CHARS} characters together; "
+            "name what is imported, not what that needs"
+        )
     return tuple(sorted(normal))
 
 

@@ -65,7 +65,9 @@ def _read(report: Path, config: BuildConfig) -> Lock | None:
             return None
         pure = all(anywhere for _, anywhere in found)
         return Lock(running_python(), "" if pure else running_platform(), tuple(package for package, _ in found))
-    except (OSError, ValueError, KeyError, TypeError, ProjectError) as error:
+    except ProjectError as error:
+        raise BuildError(str(error)) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BuildError(f"pip's report can't be used: {error!r}; install a newer pip") from None
 
 

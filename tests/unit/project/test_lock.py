@@ -28,9 +28,7 @@ def test_a_lock_is_bounded_as_a_whole() -> None:
     common = tuple(LockedPackage(f"{'n' * 14}-{n:05}", "10.20.30", ZEROS) for n in range(MAX_LOCKED))
     assert len(Lock("3.11", "linux-x86_64", common).encode()) <= MAX_LOCK_BYTES
     long = tuple(LockedPackage(f"{'n' * 94}-{n:05}", "1." * 49 + "10", ZEROS) for n in range(MAX_LOCKED))
-    with pytest.raises(
-        ProjectError, match="need 128 packages, whose lock is larger than 9216 bytes; ask for fewer"
-    ):
+    with pytest.raises(ProjectError, match="the lock of 128 packages is larger than 9216 bytes; ask"):
         Lock("3.11", "", long).encode()
 
 

@@ -111,6 +111,10 @@ def test_requirements_have_one_normal_form() -> None:
         ("a==1\n--index-url=https://example.org", "can't be used"),
         ("a[extra]", "a peer can't say whether it has the extra extra; name the packages"),
         ("", "can't be used"),
+        ("a; os_name == 'x\n--index-url=https://example.org\n'", "it quotes what no marker is compared with"),
+        ("a; os_name == 'x --index-url=https:'", "it quotes what no marker is compared with"),
+        ("a; os_name == '${HOME}'", "it quotes what no marker is compared with"),
+        ("a; os_name == 'ä'", "it quotes what no marker is compared with"),
         ("a_", "'a_' is not the name of a package"),
         ("a>>1", r"\(PEP 508\)"),
         ("ä", r"\(PEP 508\)"),
@@ -122,6 +126,11 @@ def test_requirements_have_one_normal_form() -> None:
 def test_what_is_no_requirement_is_refused_with_its_remedy(text: Any, message: str) -> None:
     with pytest.raises(ProjectError, match=message):
         check([text])
+
+
+def test_requirements_are_bounded_together() -> None:
+    with pytest.raises(ProjectError, match="more than 4096 characters together; name what is imported"):
+        check([f"{'n' * 100}{number}" for number in range(50)])
 
 
 def test_a_single_text_is_no_list() -> None:
