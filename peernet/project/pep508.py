@@ -21,8 +21,8 @@ PACKAGE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 """The name of a package, before it is made canonical."""
 
 _PLAIN = re.compile(r"""[A-Za-z0-9._,;<>=!~*+()'" -]*""")
-"""What requirements are written with. A marker may quote anything, and a line's end or an option in it would become
-one of the file that an installer reads."""
+"""What requirements are written with. A marker may quote anything, and a line's end or an option in it would
+become one of the file that an installer reads."""
 
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _OWN_INDEX = "each peer takes packages from its own index: name a package and its version, as in 'numpy>=1.26'"
@@ -50,9 +50,7 @@ def normal_form(text: object) -> str:
     requirement.name = canonical_name(requirement.name)
     normal = str(requirement)
     if not _PLAIN.fullmatch(normal) or " -" in normal:
-        _refuse(
-            text, "it quotes what no marker is compared with; leave out all but letters, digits, dots and dashes"
-        )
+        _refuse(text, "it quotes what no marker is compared with; use letters, digits, dots and dashes")
     if len(normal) > MAX_REQUIREMENT_CHARS:
         raise ProjectError(
             f"the requirement {text[:40]!r}… is too long: {len(normal)} characters when written out"

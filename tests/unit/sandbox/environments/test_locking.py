@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from peernet.config.builds import BuildConfig
+from peernet.config.environments import MAX_LOCKED
 from peernet.errors import LockError, ProjectError, UsageError
 from peernet.project.bundle import running_python
 from peernet.project.lock import Lock, LockedPackage, running_platform
@@ -112,3 +114,23 @@ def test_a_report_that_can_not_be_used_is_refused(
     monkeypatch.setattr(installer.Installer, "resolve", resolve)
     with pytest.raises(LockError, match=message):
         lock_requirements(["a"], replace(BuildConfig(), report=1000))
+
+
+def test_too_many_packages_are_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [
+        {
+            "metadata": {"name": f"a{number}", "version": "1"},
+            "download_info": {
+                "url": f"x/a{number}-1-py3-none-any.whl",
+                "archive_info": {"hashes": {"sha256": "0" * 64}},
+            },
+        }
+        for number in range(MAX_LOCKED + 1)
+    ]
+
+    def resolve(self: object, requirements: Path, target: Path, work: Path) -> None:
+        target.write_text(json.dumps({"install": found}))
+
+    monkeypatch.setattr(installer.Installer, "resolve", resolve)
+    with pytest.raises(LockError, match="holds 129 packages; 1 to 128 are allowed, so ask for fewer"):
+        lock_requirements(["a"])
