@@ -38,6 +38,9 @@ LARGE_SPARE = 16
 LARGE_BOOK = 192
 """Peers whose addresses are remembered: the routing table and the neighbourhood, and little hearsay."""
 
+LARGE_FAILURES = 64
+"""Addresses whose failures are remembered."""
+
 LARGE_SAVED = 32
 """Contacts in the journal: enough to return through."""
 
@@ -267,6 +270,11 @@ def limited(config: Config, peers: int) -> Config:
     return replace(
         config,
         address_book=LARGE_BOOK,
-        net=replace(config.net, connections=LARGE_CONNECTIONS, spare_connections=LARGE_SPARE),
+        net=replace(
+            config.net,
+            connections=LARGE_CONNECTIONS,
+            spare_connections=LARGE_SPARE,
+            backoff_addresses=LARGE_FAILURES,
+        ),
         kad=replace(config.kad, saved_contacts=LARGE_SAVED),
     )
