@@ -11,8 +11,12 @@ DAY = 86_400.0
 class TrustConfig:
     """See each field. Times are seconds."""
 
+    policy: str = "confidence:0.99"
+    """How results are verified where a project asks for nothing: right in 99 of 100 cases at least, for about a
+    tenth more executions once the peers are known, and a fifth to two fifths while they are not."""
+
     confidence: float = 0.99
-    """How probable each accepted result has to be right, where a project asks for nothing else."""
+    """How probable each accepted result has to be right under iExec's policy, where nothing is said."""
 
     liars: float = 0.2
     """The share of liars that is assumed among newcomers before anything was measured."""

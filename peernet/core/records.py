@@ -55,7 +55,7 @@ class JobRecord(Record, frozen=True, array_like=True, gc=False):
     slices: int = 0
     value: Payload | None = None
     stats: bytes = b""
-    policy: str = ""
+    policy: str = "plain"
     pickles: bool = False
     locked: bool = False
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 from peernet.core.node import NodeCore
 from peernet.core.records import JobRecord, LeaseRecord, OutcomeRecord, Record
 from peernet.core.work.owner.leases import OUT
-from peernet.core.work.policies import Quorum
+from peernet.core.work.policies import Quorum, Scores, choose
 from peernet.types import JobId, PeerId
 from peernet_sim.bounds import BOUNDS, running_jobs
 from peernet_sim.looking import LiveWorld, Player
@@ -122,14 +122,15 @@ class Evidence(Invariant):
         job = machine.journal.get(JobRecord, record.job)
         if job is None:
             raise self.broken(f"peer {machine.index} accepted a slice of a job it does not know", machine.index)
-        policy = Quorum.of(job.replicas, job.quorum)
+        policy = choose(job.policy, machine.core.owner.trust, Scores(0)) if machine.core is not None else None
         peers = dict.fromkeys(record.agreeing)
         if len(peers) != len(record.agreeing):
             raise self._without(machine, record, "one peer counts twice")
         mine = machine.core.context.mine if machine.core is not None else {}
         trusted = [peer for peer in peers if peer == machine.id or peer in job.trusted or peer in mine]
-        if len(peers) < policy.quorum and not (policy.believes and trusted):
-            raise self._without(machine, record, f"{len(peers)} of {policy.quorum} peers agreed")
+        needed = policy.quorum if isinstance(policy, Quorum) else 1
+        if len(peers) < needed and not (policy is not None and policy.believes and trusted):
+            raise self._without(machine, record, f"{len(peers)} of {needed} peers agreed")
         returned = {
             lease.peer: lease
             for lease in machine.journal.load(LeaseRecord, record.job)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from peernet.config import Config
+from peernet.config import Config, TrustConfig
 from peernet.core import effects as fx
 from peernet.core import events as ev
 from peernet.core.node import Identity, NodeCore, Restored
@@ -130,7 +130,7 @@ class World:
     def add(self, name: str, *, slots: int = 1, config: Config | None = None) -> Machine:
         machine = Machine(name, 4000 + len(self.machines), slots, random.Random(f"{name}{self.random.random()}"))
         self.machines[name] = machine
-        self._boot(machine, config or Config())
+        self._boot(machine, config or Config(trust=TrustConfig(policy="plain")))
         return machine
 
     def join(self, machine: Machine, *others: Machine) -> None:
@@ -146,7 +146,7 @@ class World:
         machine.running.clear()
 
     def restart(self, machine: Machine) -> None:
-        self._boot(machine, Config())
+        self._boot(machine, Config(trust=TrustConfig(policy="plain")))
 
     def command(self, machine: Machine, make: Callable[[int], ev.Event]) -> int:
         number = next(self._calls)

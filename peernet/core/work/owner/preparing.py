@@ -79,7 +79,7 @@ class Preparation:
         assert isinstance(opened, HostOpened), "the host answered something else"
         try:
             declared = policy_text(opened.confidence, opened.replicas, opened.quorum)
-            self._policy = self._submission.policy or declared
+            self._policy = self._submission.policy or declared or self._ctx.config.trust.policy
             choose(self._policy, self._crew.trust, self._crew.scores)
         except ValueError as error:
             self._refuse(Failure("usage", str(error)))

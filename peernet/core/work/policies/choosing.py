@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from peernet.core.work.policies.scores import Scores
     from peernet.core.work.trust import Trust
 
-FORMS = '"confidence:0.99", "majority:2/3" (2 equal of 3), "adaptive", "poco:0.99"'
+FORMS = (
+    '"confidence:0.99", "majority:2/3" (2 equal of 3), "plain" (a trusted one or 2 equal), "adaptive", "poco:0.99"'
+)
 
 _NUMBER = r"([0-9]{0,3}\.?[0-9]{1,9})"
 
 
 def policy_text(confidence: float | None, replicas: int | None, quorum: int | None) -> str:
-    """Return the name of what a project asks for; empty for the default."""
+    """Return the name of what a project asks for; empty if it asks for nothing."""
     if confidence is not None:
         return f"confidence:{confidence!r}"
     if replicas is None and quorum is None:
@@ -37,7 +39,7 @@ def choose(text: str, trust: Trust, scores: Scores) -> Policy:
     Raises:
         ValueError: there is no such policy, or it asks for what can't be.
     """
-    if not text:
+    if text == "plain":
         return Quorum.of(None, None)
     if found := re.fullmatch(r"majority:([0-9]{1,4})/([0-9]{1,4})", text):
         return Quorum.of(int(found[2]), int(found[1]))

@@ -13,7 +13,7 @@ EXTRA_EXECUTIONS = 4
 """Executions of a slice beyond its replicas before it has failed: a bound on what liars may cost."""
 
 DEFAULT_QUORUM = 2
-"""Untrusted peers that must agree when the project asks for nothing else."""
+"""Untrusted peers that must agree when no number is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Quorum(Plain):
 
     @classmethod
     def of(cls, replicas: int | None, quorum: int | None) -> Quorum:
-        """Return the policy of a project; None and None is the default, where trusted peers are believed.
+        """Return the policy of so many replicas; None and None is the one where trusted peers are believed.
 
         Raises:
             ValueError: the quorum can't be reached by so many replicas, or one of them is below 1.
@@ -48,7 +48,7 @@ class Quorum(Plain):
     @property
     def name(self) -> str:
         """See `Policy.name`."""
-        return f"majority:{self.quorum}/{self.replicas}"
+        return "plain" if self.believes else f"majority:{self.quorum}/{self.replicas}"
 
     @property
     def limit(self) -> int:

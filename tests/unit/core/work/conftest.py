@@ -11,7 +11,7 @@ from itertools import count
 
 import pytest
 
-from peernet.config import Config
+from peernet.config import Config, TrustConfig
 from peernet.core import effects as e
 from peernet.core import records as r
 from peernet.core.advertcache import AdvertView
@@ -241,7 +241,7 @@ class Desk:
 
     def __init__(self, host: Host | None = None, config: Config | None = None, *, seed: int = 1) -> None:
         self.host = host or Host()
-        self.config = config or Config()
+        self.config = config or Config(trust=TrustConfig(policy="plain"))
         self.seed = seed
         self.journal: dict[str, dict[bytes, bytes]] = {kind.space: {} for kind in (*SPACES, r.TrustRecord)}
         self.clock = Now(1000.0, 1_700_000_000.0)

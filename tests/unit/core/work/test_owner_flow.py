@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from peernet.config import Config
+from peernet.config import Config, TrustConfig
 from peernet.core import effects as e
 from peernet.core import records as r
 from peernet.identity.digest import digest
@@ -191,7 +191,7 @@ def test_a_forged_advert_is_refused_and_counted(make_desk):
 
 
 def test_seats_are_bounded(make_desk):
-    config = Config()
+    config = Config(trust=TrustConfig(policy="plain"))
     desk = make_desk(config=replace(config, work=replace(config.work, seats=2)))
     desk.submit()
     answers = [desk.hand(name).pull() for name in ("bob", "carol", "dave")]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from peernet.config import Config
+from peernet.config import Config, TrustConfig
 from peernet.core import effects as e
 from peernet.core import records as r
 from peernet.core.events import Failure
@@ -242,7 +242,7 @@ def test_a_second_job_waits_while_the_only_worker_is_at_the_first(make_desk, mak
 
 
 def test_a_slice_that_takes_its_workers_down_fails_the_job(make_desk, make_host):
-    config = Config()
+    config = Config(trust=TrustConfig(policy="plain"))
     config = replace(config, work=replace(config.work, slice_losses=3))
     desk = make_desk(make_host(calls=1), config)
     hands = [desk.hand(f"worker{n}") for n in range(4)]

@@ -10,7 +10,7 @@ from itertools import count
 
 import pytest
 
-from peernet.config import Config
+from peernet.config import Config, TrustConfig
 from peernet.core import effects as e
 from peernet.core.adverts import Adverts
 from peernet.core.context import AddressBook, Context, Link
@@ -56,7 +56,7 @@ class Node:
         self.ctx = Context(
             me=self.peer,
             instance=Instance(name.encode().ljust(16, b".")),
-            config=Config(),
+            config=Config(trust=TrustConfig(policy="plain")),
             random=random.Random(name),
             secret=random.Random(name).randbytes,
             sign=sign_as(self.peer),
