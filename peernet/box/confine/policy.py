@@ -90,7 +90,8 @@ _TRUNCATE = 0o1000
 
 
 def child_filter(pid: int, *, writable: bool, truncates: bool = False) -> bytes:
-    """The filter of the process that runs a slice: no new processes, no sockets, signals only to itself.
+    """The filter of the process that runs a slice: no new processes, no sockets but pairs of its own, signals
+    only to itself.
 
     pid: of the process itself. writable: whether it has a folder to write to. truncates: Landlock, before ABI 3,
     lets it empty files that it may read, by opening them; so the filter must not, if no folder is writable. Raises
@@ -108,6 +109,8 @@ def child_filter(pid: int, *, writable: bool, truncates: bool = False) -> bytes:
             "rt_sigqueueinfo": itself,
             "rt_tgsigqueueinfo": itself,
             "sched_setaffinity": (Check(0, (0, pid)),),
+            # Event loops wake themselves through a pair of sockets, which leads to nobody else.
+            "socketpair": (Check(0, (_AF_UNIX,)),),
             "tgkill": itself,
             "tkill": itself,
         }
