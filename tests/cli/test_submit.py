@@ -137,7 +137,7 @@ def test_json_lines_only(
     fake_peer.answer(Results, *slices, JobReply(job_row()))
     result = peernet("submit", file, "--json", "-o", "out")
     submitted, printed, done = json_lines(result.stdout)
-    assert submitted == {"event": "submitted", "job": job_row().job}
+    assert submitted == {"event": "submitted", "job": job_row().job, "fit": 0, "unfit": []}
     assert printed == {"event": "printed", "text": "a project's own words"}
     assert done["event"] == "done"
     assert done["output"] == "out"
@@ -196,7 +196,7 @@ def test_detach_prints_the_id_only(
     accept(job_row())
     assert peernet("submit", file, "--detach").stdout == f"{job_row().job}\n"
     assert json_lines(peernet("submit", file, "--detach", "--json").stdout) == [
-        {"event": "submitted", "job": job_row().job}
+        {"event": "submitted", "job": job_row().job, "fit": 0, "unfit": []}
     ]
     assert fake_peer.asked(Watch) == []
 
