@@ -6,14 +6,13 @@ and `fidelity` run them; `metrics`, `trace` and `invariants` watch. Everything r
 
 from __future__ import annotations
 
-import math
 import random
-from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from peernet.types import PeerId
+from peernet_sim.jitter import LinkJitter
 
 Nat = Literal["open", "restricted", "closed"]
 """open: anybody can dial it. restricted: only those it has dialled before. closed: nobody can dial it."""
@@ -188,19 +187,6 @@ class Minted:
     near: Literal["id", "advert"] = "id"
     bits: int = 0
     host: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkJitter:
-    """The jitter of access links: messages take longer by chance, and that of both ends adds up. No rule, as it is
-    asked for every message of a run. means: seconds, for each peer."""
-
-    means: array[float]
-
-    def seconds(self, source: int, target: int, rng: random.Random) -> float:
-        """Draw how long a message is held, exponentially distributed."""
-        mean = self.means[source] + self.means[target]
-        return -math.log(1.0 - rng.random()) * mean if mean else 0.0
 
 
 @dataclass(slots=True)

@@ -6,9 +6,10 @@ import random
 from collections.abc import Sequence
 
 from peernet_sim.engine import Engine
+from peernet_sim.jitter import LinkJitter
 from peernet_sim.links import Link, Links
 from peernet_sim.machine import Machine
-from peernet_sim.model import LinkJitter, Parcel, Rule
+from peernet_sim.model import Parcel, Rule
 from peernet_sim.sizes import HANDSHAKE, PING
 
 CHECKS = (2.0, 4.0, 6.0, 8.0)

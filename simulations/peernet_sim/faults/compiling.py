@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from peernet_sim.access import Access
 from peernet_sim.faults.hostile import Several
 from peernet_sim.faults.selection import Crowd, Members, Selection, ordered
-from peernet_sim.model import Behaviour, Faults, LinkJitter, Minted, Rule
+from peernet_sim.jitter import LinkJitter
+from peernet_sim.model import Behaviour, Faults, Minted, Rule
 from peernet_sim.topology.network import Network
 
 

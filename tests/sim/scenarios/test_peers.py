@@ -16,7 +16,8 @@ from peernet.types import PeerId
 from peernet_sim.access import CLASSES, MBIT
 from peernet_sim.draws import Choice, Constant, Lognormal, Uniform
 from peernet_sim.faults.minting import mint, place
-from peernet_sim.model import LinkJitter, Minted, PeerSpec
+from peernet_sim.jitter import LinkJitter
+from peernet_sim.model import Minted, PeerSpec
 from peernet_sim.scenario import Scenario, compile_plan
 
 Read = Callable[..., Scenario]
