@@ -26,7 +26,7 @@ def wait_until(condition, what: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.01)
+        time.sleep(0.03)
 
 
 def killed_peer(user: str, tier: str, ways: tuple[str, ...]) -> list[int]:

@@ -40,6 +40,25 @@ def unix_path(context: Context) -> str:
     return _say(socket.AF_UNIX, socket.SOCK_STREAM, context["socket"], context)
 
 
+def unix_by_pair(context: Context) -> list[str]:
+    """A pair of sockets may be allowed where a socket is not. Each of them can be turned to somebody else."""
+    marker, address = str(context["marker"]).encode(), f"\0{context['abstract']}-datagrams"
+    sent = []
+    for name in ("sendto", "sendmsg", "connect"):
+        with contextlib.suppress(OSError):
+            one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+            with one, other:
+                if name == "sendto":
+                    one.sendto(marker, address)
+                elif name == "sendmsg":
+                    one.sendmsg([marker], [], 0, address)
+                else:
+                    one.connect(address)
+                    one.send(marker)
+                sent.append(name)
+    return sent
+
+
 def serve(_: Context) -> list[str]:
     """Sockets of every kind, and one that listens."""
     made = []

@@ -97,7 +97,7 @@ _FILES = [
 
 _NETWORK = [
     *_group("network", "tcp_loopback", "tcp_lan", "udp_loopback", "udp_lan", judge=heard),
-    *_group("network", "unix_abstract", "unix_path", judge=heard),
+    *_group("network", "unix_abstract", "unix_path", "unix_by_pair", judge=heard),
     *_group("network", "serve", "connections"),
 ]
 

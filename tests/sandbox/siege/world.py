@@ -174,6 +174,7 @@ class World:
             ("tcp", socket.AF_INET, socket.SOCK_STREAM, ("0.0.0.0", 0)),
             ("udp", socket.AF_INET, socket.SOCK_DGRAM, ("0.0.0.0", 0)),
             ("abstract", socket.AF_UNIX, socket.SOCK_STREAM, f"\0{self.marker}"),
+            ("datagrams", socket.AF_UNIX, socket.SOCK_DGRAM, f"\0{self.marker}-datagrams"),
             ("path", socket.AF_UNIX, socket.SOCK_STREAM, str(self.folder / "socket")),
         )
         for name, family, kind, address in kinds:
@@ -199,7 +200,8 @@ class World:
             while True:
                 data, sender = listener.recvfrom(100)
                 self.heard.append(f"{name} heard {data.decode()}")
-                listener.sendto(self.secret.encode(), sender)
+                if sender:
+                    listener.sendto(self.secret.encode(), sender)
 
 
 def lan_address() -> str:
