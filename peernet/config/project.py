@@ -16,7 +16,7 @@ DECODE_CPU_BASE = 1.0
 """Seconds of CPU that decoding may use whatever the size, so that a slow start never refuses an honest value."""
 
 DECODE_CPU_PER_BYTE = 4e-6
-"""Further seconds of CPU for each byte read so far. Honest data needs 0.01 to 0.4 microseconds a byte; only keys
+"""Further seconds of CPU for each byte read so far. Honest data needs 0.01 to 1 microsecond a byte; only keys
 chosen to collide in a hash table (quadratic time) come near this."""
 
 MAX_INPUT_BYTES = 64 * 1024 * 1024
