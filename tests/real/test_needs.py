@@ -134,3 +134,19 @@ def test_pickled_results_of_a_local_swarm_are_loaded_in_the_callers_process(tmp_
         check=False,
     )
     assert done.stdout.splitlines() == ["[0, 1, 2]", "(0, 1, 2)"], done.stderr
+
+
+def test_a_peer_without_a_sandbox_runs_code_of_own_keys_only(swarm: Any, write: Any) -> None:
+    submitter = swarm.join("submitter", nprocs=0)
+    bare = swarm.join("bare", submitter.address, "--sandbox-tier", "C")
+    assert "slices run unprotected (tier C)" in bare.log.read_text()
+    swarm.until(lambda: told(swarm, submitter).get(bare.id, {}).get("serves") == "mine", "the worker's advert")
+    file = write("import peernet\n@peernet.parallel(over=range(3), replicas=1)\ndef f(n):\n    return n\n")
+    refused = swarm.run(submitter, "submit", file, "--patience", "1")
+    assert refused.returncode == 3, refused.stderr
+    assert "1 peer is running code of their own users only" in refused.stderr
+    for one, other in ((bare, submitter), (submitter, bare)):
+        assert swarm.run(one, "trust", "--mine", other.id).returncode == 0
+    done = swarm.run(submitter, "submit", file, "--json")
+    assert done.returncode == 0, done.stderr
+    assert submitted(done)[-1]["value"] == [0, 1, 2]
