@@ -17,6 +17,7 @@ from peernet_sim.carrier import Carrier
 from peernet_sim.crypto import Keys, Secrets, derive, small_stream, stream
 from peernet_sim.driver import Driver
 from peernet_sim.engine import Engine
+from peernet_sim.features import leave_out
 from peernet_sim.links import Link
 from peernet_sim.looking import JOIN_AGAIN, MEMORY, Commons, Watcher
 from peernet_sim.machine import Journal, Machine
@@ -150,6 +151,7 @@ class World(Commons[Machine, Engine]):
             random=small_stream(int.from_bytes(start[16:24], "big")),
             secret=Secrets(derive(seed, f"secret/{machine.life}", index)),
         )
+        leave_out(core, features)
         self.prepare(core)
         machine.core = core
         machine.born = self.now

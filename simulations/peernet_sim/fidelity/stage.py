@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ from peernet.storage.home import Home
 from peernet.storage.keyfile import load_or_create_key
 from peernet.types import Digest
 from peernet_sim.crypto import Keys, Secrets, derive, stream
+from peernet_sim.features import leave_out
 from peernet_sim.fidelity.clock import VirtualClock
 from peernet_sim.fidelity.diary import Diary
 from peernet_sim.fidelity.executor import VirtualExecutor
@@ -241,7 +242,7 @@ class Stage(Commons[Seat, Diary]):
             measure=measure,
             blocking=_at_once,
             control=False,
-            core=partial(_make_core, seat),
+            core=partial(_make_core, seat, self.plan.features),
             journal=partial(open_journal, seat),
             blobs=partial(open_blobs, seat),
         )
@@ -258,7 +259,8 @@ async def _at_once(work: Callable[..., T], *args: object) -> T:
     return work(*args)
 
 
-def _make_core(seat: Seat, *args: Any, **bounds: Any) -> NodeCore:
+def _make_core(seat: Seat, features: Collection[str], *args: Any, **bounds: Any) -> NodeCore:
     core = SeatedCore(seat, *args, **bounds)
+    leave_out(core, features)
     allow_values(core)
     return core

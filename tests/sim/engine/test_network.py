@@ -69,6 +69,13 @@ def test_all_find_each_other_and_work(make_plan: Callable[..., Plan]) -> None:
     assert linked(made, 3) == {0, 1, 2, 4, 5, 6, 7}
 
 
+def test_a_plan_may_leave_concerns_out(make_plan: Callable[..., Plan]) -> None:
+    plan = replace(make_plan(jobs=(), broadcasts=0, puts=3), features=("dht",))
+    metrics = run(plan).report.metrics  # type: ignore[attr-defined]
+    assert metrics["lookups"]["success"] == metrics["values"]["success"] == 1.0
+    assert set(metrics["messages_by_kind"]) <= {"FindNode", "FindValue", "Nodes", "Values", "Store", "Stored"}
+
+
 def test_connections_that_nobody_needs_are_closed(make_plan: Callable[..., Plan]) -> None:
     bounds = replace(NetConfig(), spare_connections=2, spare_seconds=20.0)
     gossip = replace(GossipConfig(), near=1, random=1, limit=3)
