@@ -52,13 +52,17 @@ class KadConfig:
     refresh_seconds: float = 3600.0
     """A bucket that no lookup has touched for so long is refreshed (the paper's hour). Jittered by a quarter."""
 
-    scout_path_calls: int = 2
-    """Calls of each of the `paths` that refresh a far bucket: one to a contact, one to a peer that it names.
-    Lookups need a contact there that lives, and colluders get no larger share there than they have elsewhere."""
+    scout_paths: int = 4
+    """Disjoint paths that refresh a far bucket: lookups need a contact there that lives, and colluders get no
+    larger share there than they have elsewhere."""
 
-    bucket_enough: int = 8
-    """Contacts of a far bucket with which a newcomer is content, and does not look for others: eight disjoint
-    paths begin at different ones. The rest comes by itself, as each peer that joins calls some 30 others."""
+    scout_path_calls: int = 3
+    """Calls of each of them: one to a contact, one to a peer there that it names, and one to a peer that knows its
+    surroundings. With two, far buckets stayed empty where those of the contacts asked were."""
+
+    bucket_enough: int = 4
+    """Contacts of a far bucket with which a newcomer is content, and does not look for others: as `scout_paths`.
+    The rest comes by itself, as each peer that joins calls some 30 others."""
 
     refreshes: int = 2
     """Buckets refreshed by one tick, so that refreshes never fill the queue of lookups."""
@@ -69,9 +73,10 @@ class KadConfig:
     alpha_limit: int = 8
     """How far alpha grows, by one with each call that is slow or fails: most contacts may be dead after churn."""
 
-    alpha_close: int = 20
+    alpha_close: int = 30
     """Calls of one lookup under way at once when the nearest peer known has answered: all k nearest have to be
-    asked then in any case, and one round takes a seventh of the time of seven."""
+    asked then in any case, and one round takes a seventh of the time of seven. Half as many more where dials are
+    lost, in the place of those that will not answer."""
 
     call_seconds: float = 6.0
     """A call that is not answered by then has failed. It may include a dial and a handshake; a frozen peer is

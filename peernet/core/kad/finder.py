@@ -87,8 +87,19 @@ class Finder:
         seeds = (*self._starts(search), *search.seeds)
         if search.way == "one":
             return Lookup(search.target, seeds, me=ctx.me, config=config, pace=self._pace, links=ctx.links)
-        calls = config.scout_path_calls if search.way == "scout" else None
-        return Paths(search.target, seeds, me=ctx.me, config=config, pace=self._pace, links=ctx.links, calls=calls)
+        paths = calls = None
+        if search.way == "scout":
+            paths, calls = config.scout_paths, config.scout_path_calls
+        return Paths(
+            search.target,
+            seeds,
+            me=ctx.me,
+            config=config,
+            pace=self._pace,
+            links=ctx.links,
+            paths=paths,
+            calls=calls,
+        )
 
     def _starts(self, search: Search) -> list[Contact]:
         if search.way != "scattered":

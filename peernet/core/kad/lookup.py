@@ -72,6 +72,7 @@ class Lookup:
         self._close = False
         self._stirred = True
         self._left = False  # Whether somebody was to be asked for whom there was no room.
+        self._spared = False  # Whether some were asked who are not waited for.
         self._wide = config.alpha_close if alpha is None else max(alpha, config.path_alpha_close)
         self._asked: dict[PeerId, Candidate] = {}
         self._waiting: dict[PeerId, Candidate] = {}
@@ -87,7 +88,7 @@ class Lookup:
         if self._waiting and not self._stirred:
             return []
         self._stirred = False
-        fresh, unsettled = self._survey()
+        fresh, spare, unsettled = self._survey()
         budget = self._calls - self.calls
         if budget <= 0:
             fresh.clear()
@@ -98,18 +99,33 @@ class Lookup:
         room = max(0, min(room, budget))
         self._left = len(fresh) > room
         chosen = fresh[:room] if self._close or room >= len(fresh) else self._prefer(fresh, room)
+        if self._close and spare:
+            spare = spare[: min(room - len(chosen), self._losses(chosen))]
+            chosen += spare
+            self._spared |= bool(spare)
         for candidate in chosen:
             self._take(candidate, now)
         return chosen
 
-    def _survey(self) -> tuple[list[Candidate], bool]:
-        """Look at the k nearest that count. Returns those of them whom nobody has asked, and whether any is waited
-        for; and sees whether the nearest of all has answered (`_close`)."""
+    def _losses(self, chosen: list[Candidate]) -> int:
+        """How many of these will not answer, as far as the last dials tell: as many others are asked with them, or
+        each dead or unreachable one would cost another round."""
+        dials = sum([candidate.peer not in self._links for candidate in chosen])
+        return round(dials * self._pace.lost)
+
+    def _survey(self) -> tuple[list[Candidate], list[Candidate], bool]:
+        """Look at the k nearest that count. Returns those of them whom nobody has asked, the next such ones, and
+        whether any of the k is waited for; and sees whether the nearest of all has answered (`_close`)."""
         fresh: list[Candidate] = []
+        spare: list[Candidate] = []
         unsettled = False
         live, k, claimed = 0, self._config.k, self._claims.asked
         for _, candidate in self._shortlist.heap:
             state = candidate.state
+            if live >= k:
+                if state == "heard" and candidate.peer not in claimed:
+                    spare.append(candidate)
+                continue
             if state == "heard":
                 other = claimed.get(candidate.peer)
                 if other is None:
@@ -125,13 +141,12 @@ class Lookup:
             if not live:
                 self._close = state == "proven"
             live += 1
-            if live == k:
-                break
         if self._close and fresh:
             # A path led astray has reached the nearest of its liars: what others found shows that they are far.
             reach, goal = self._claims.reach(), self._shortlist.goal
             fresh = [candidate for candidate in fresh if candidate.long_id ^ goal < reach]
-        return fresh, unsettled
+            spare = [candidate for candidate in spare if candidate.long_id ^ goal < reach]
+        return fresh, spare, unsettled
 
     def _prefer(self, fresh: list[Candidate], room: int) -> list[Candidate]:
         """Choose the nearest `room` of those whom nobody has asked; of equally near ones, as to the order of
@@ -170,7 +185,7 @@ class Lookup:
         candidate.last_seen = now
         self._claims.proven(candidate.long_id ^ self._shortlist.goal)
         self.answers += 1
-        self._stirred |= self._left
+        self._stirred |= self._left or self._spared
         self.hops = max(self.hops, candidate.hop)
         if candidate.hop < self._config.lookup_hops:
             self._hear(contacts[: self._config.k], candidate.hop + 1)
@@ -182,6 +197,8 @@ class Lookup:
             return
         if candidate.state == "waiting":
             self._widen()
+            if not candidate.linked:
+                self._pace.missed()
         self._waiting.pop(peer, None)
         candidate.state = "gone"
         self._stirred = True
@@ -237,7 +254,9 @@ class Lookup:
             del self._waiting[candidate.peer]
             self._widen()
             if candidate.linked:
-                self._pace.slow()  # A dial that hangs is a dead peer's, and says nothing about round trips.
+                self._pace.slow()
+            else:
+                self._pace.missed()  # A dial that hangs is a dead peer's, and says nothing about round trips.
         self._stirred = True
         self._until = min([candidate.until for candidate in self._waiting.values()], default=NEVER)
 

@@ -37,14 +37,15 @@ class Paths:
         config: KadConfig,
         pace: Pace,
         links: Container[PeerId] = (),
+        paths: int | None = None,
         calls: int | None = None,
     ) -> None:
-        """Deal `seeds` out to the paths in turn, so that each begins at a near one. calls: of one path, else as
-        configured."""
+        """Deal `seeds` out to the paths in turn, so that each begins at a near one. paths, calls: how many at
+        most, and calls of one path, else as configured."""
         self.target = target
         self.done = False
         self._config = config
-        count = max(1, min(config.paths, len(seeds)))
+        count = max(1, min(paths or config.paths, len(seeds)))
         # Few paths, as in a join through one or two peers, ask as much as many do.
         alpha = max(config.path_alpha, min(config.alpha, config.paths // count))
         calls = calls or max(config.path_calls, config.lookup_calls // count)

@@ -210,8 +210,12 @@ class Table(RoutingTable):
         return bisect_right(self._lowers, node.long_id) - 1
 
     def split_bucket(self, index: int) -> None:
-        """Replace a bucket by its halves."""
+        """Replace a bucket by its halves. A half without this peer that is nearly empty is due for a refresh: the
+        search for this peer's own place has filled the bucket with those who are near it."""
         low, high = self.buckets[index].split()
+        for half in (low, high):
+            if len(half) < self.config.bucket_enough and not half.has_in_range(self.node):
+                half.touch_last_updated(0.0)
         self.buckets[index : index + 1] = [low, high]
         self._lowers.insert(index + 1, high.lower)
         self._reach = None

@@ -268,6 +268,61 @@ def test_the_pace_follows_round_trips_within_its_bounds() -> None:
     assert pace.seconds == CONFIG.most_slow_seconds
 
 
+def test_while_it_comes_nearer_those_with_a_connection_are_asked_before_others_as_near(make: Make) -> None:
+    some = peers(200)[100:]
+    far, near = (
+        some[-30:],
+        [peer for peer in some if place(peer)[1].bit_length() == place(some[0])[1].bit_length()],
+    )
+    lookup = make(*near[:8], *far, links=dict.fromkeys([near[5], far[0], far[1]]))
+    assert asked(lookup.advance(0.0)) == [near[5], near[0], near[1]]
+
+
+def test_when_the_nearest_has_answered_the_rest_of_the_k_nearest_are_asked_at_once(make: Make) -> None:
+    some = peers(40)
+    lookup = make(*some)
+    lookup.advance(0.0)
+    lookup.answered(some[1], (), 0.1)
+    assert asked(lookup.advance(0.1)) == [some[3]]
+    lookup.answered(some[0], (), 0.2)
+    assert asked(lookup.advance(0.2)) == some[4:20]
+
+
+def test_where_dials_are_lost_others_are_asked_in_the_place_of_those_that_will_not_answer(make: Make) -> None:
+    some = peers(40)
+    pace = Pace(CONFIG)
+    for _ in range(100):
+        pace.missed()
+    for _ in range(11):
+        pace.measured(0.1, dialled=True)
+    assert 0.4 < pace.lost < 0.6
+    lookup = make(*some, pace=pace)
+    lookup.advance(0.0)
+    lookup.answered(some[0], (), 0.1)
+    more = lookup.advance(0.1)
+    assert asked(more)[:17] == some[3:20]
+    assert 24 <= lookup.calls <= 30
+    for candidate in more[:17]:
+        lookup.answered(candidate.peer, (), 0.2)
+    for peer in some[1:3]:
+        lookup.answered(peer, (), 0.2)
+    lookup.advance(0.2)
+    assert lookup.done, "those asked in addition are not waited for"
+
+
+def test_a_path_that_was_led_astray_asks_nobody_farther_than_what_others_found(make: Make) -> None:
+    some = peers(200)
+    claims = Claims(CONFIG.k)
+    honest, astray = make(*some[:20], claims=claims), make(*some[100:140], claims=claims, alpha=1)
+    assert asked(astray.advance(0.0)) == [some[100]]
+    while not honest.done:
+        for candidate in honest.advance(0.0):
+            honest.answered(candidate.peer, (), 0.0)
+    astray.answered(some[100], (), 0.1)
+    assert astray.advance(0.1) == []
+    assert astray.done
+
+
 def test_only_calls_without_a_dial_set_the_pace(make: Make) -> None:
     linked, other = peers(2)
     pace = Pace(CONFIG)

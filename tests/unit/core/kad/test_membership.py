@@ -70,7 +70,7 @@ def test_a_join_brings_contacts_into_all_buckets(make_world: MakeWorld) -> None:
     newcomer = world.add()
     assert world.join(newcomer, [next(iter(world.nodes.values())).address]) is None
     world.run(60)
-    assert all(bucket.healthy() >= 4 for bucket in newcomer.kad.table.buckets)
+    assert all(bucket.healthy() >= 2 for bucket in newcomer.kad.table.buckets)
     assert all(bucket.refresh_at > world.mono for bucket in newcomer.kad.table.buckets)
 
 

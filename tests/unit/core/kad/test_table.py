@@ -164,6 +164,19 @@ def test_refreshes_are_due_by_the_clock_that_is_given(table: Table, at: At) -> N
     assert table.lonely_buckets(50.0) == [table.bucket_for(HIGH)]
 
 
+def test_a_far_half_that_is_nearly_empty_after_a_split_is_due_at_once(table: Table, at: At) -> None:
+    table.bucket_for(0).touch_last_updated(refresh_at=100.0)
+    fill(table, at, [*range(1, 5), HIGH])
+    assert table.lonely_buckets(1.0) == [table.bucket_for(HIGH)]
+
+
+def test_a_far_half_that_has_enough_after_a_split_waits_for_its_time(table: Table, at: At) -> None:
+    table.bucket_for(0).touch_last_updated(refresh_at=100.0)
+    fill(table, at, [*(HIGH + each for each in range(4)), 1])
+    assert len(table.buckets) == 2
+    assert table.lonely_buckets(1.0) == []
+
+
 def test_random_ids_lie_in_their_bucket_and_follow_the_seed() -> None:
     bucket = Bucket(HIGH, 3, 4, 1)
     drawn = [number(bucket.random_id(random.Random(seed))) for seed in range(50)]
