@@ -64,6 +64,13 @@ class TrustConfig:
     own_audits: float = 0.3
     """The same for trusted workers, whose audits can't be deceived: a colluding majority is seen by them alone."""
 
+    evidence_parts: int = 32
+    """Workers' results that the evidence of a slice names: twice as many as decide one (`MOST_EXECUTIONS`)."""
+
+    evidence_bytes: int = 256 * 1024 * 1024
+    """Signed batches of a job that are kept: of a million slices in batches of a few, at some 200 bytes a result.
+    A worker that fills its envelopes with noise uses it up; slices after that are accepted without evidence."""
+
     retained: int = 65_536
     """Accepted slices of a job that can still be audited and taken back. Those before have become final."""
 

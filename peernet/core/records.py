@@ -27,7 +27,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class JobRecord(Record, frozen=True, array_like=True, gc=False):
     """A job that this peer owns. manifest: its envelope. policy: how its results are verified, as
     `core.work.policies.choose` reads it. pickles: its results are pickles, which only the user's own peers may
-    make. locked: its manifest locks the packages that it needs. The numbers of a finished job are final."""
+    make. locked: its manifest locks the packages that it needs. secret: what the seeds of its slices are
+    derived from. The numbers of a finished job are final."""
 
     space: ClassVar[str] = "job"
 
@@ -58,6 +59,7 @@ class JobRecord(Record, frozen=True, array_like=True, gc=False):
     policy: str = "plain"
     pickles: bool = False
     locked: bool = False
+    secret: bytes = b""
 
     def key(self) -> bytes:
         return self.job
@@ -94,8 +96,8 @@ class OutcomeRecord(Record, frozen=True, array_like=True, gc=False):
 
 
 class LeaseRecord(Record, frozen=True, array_like=True, gc=False):
-    """A lease and, once returned, what the worker signed (`batch` is its envelope, kept with the first lease of
-    the batch only) and the bytes it stands for while the slice is undecided."""
+    """A lease and, once returned, what the worker signed (`batch` names the `BatchRecord`, and is empty where
+    there was no room for it) and the bytes it stands for while the slice is undecided."""
 
     space: ClassVar[str] = "lease"
 
@@ -116,6 +118,50 @@ class LeaseRecord(Record, frozen=True, array_like=True, gc=False):
 
     def key(self) -> bytes:
         return self.job + self.lease
+
+
+class BatchRecord(Record, frozen=True, array_like=True, gc=False):
+    """Results as their worker signed them. digest: of the envelope, which is kept exactly as it came."""
+
+    space: ClassVar[str] = "batch"
+
+    job: JobId
+    digest: Digest
+    envelope: bytes
+
+    def key(self) -> bytes:
+        return self.job + self.digest
+
+
+class PartRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One worker's part in an `EvidenceRecord`. status, digest: what it signed, under `lease`. agrees: with what
+    was accepted. trusted: its word alone is believed. audit: it repeated a slice that was accepted by then. batch:
+    names the `BatchRecord`; empty where there was no room for it."""
+
+    peer: PeerId
+    lease: LeaseId
+    status: str
+    digest: Digest
+    agrees: bool
+    trusted: bool
+    audit: bool
+    batch: bytes
+
+
+class EvidenceRecord(Record, frozen=True, array_like=True, gc=False):
+    """Why a slice was accepted. reached: how probable its result was by then, at least; 1.0 on a trusted peer's
+    word, 0.0 under policies that do not weigh probabilities."""
+
+    space: ClassVar[str] = "evidence"
+
+    job: JobId
+    index: int
+    calls: int
+    reached: float
+    parts: tuple[PartRecord, ...]
+
+    def key(self) -> bytes:
+        return self.job + self.index.to_bytes(8, "big")
 
 
 class ReceiptRecord(Record, frozen=True, array_like=True, gc=False):

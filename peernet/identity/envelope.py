@@ -138,6 +138,18 @@ def open_envelope(
     return Opened(author, domain, sequence, issued, lifetime, expires, body, data)
 
 
+def open_kept(data: bytes, domain: str, *, verify: Verifier, max_size: int = MAX_ENVELOPE) -> Opened:
+    """The record in an envelope that was kept as evidence of the past: as `open_envelope`, at the moment at which
+    its author issued it. So its time says what the author wrote, and no more.
+
+    Raises EnvelopeError, its `reason` being as above.
+    """
+    issued = _split(data).issued if len(data) <= max_size else 0.0
+    return open_envelope(
+        data, domain, now=issued, verify=verify, max_lifetime=math.inf, max_skew=0.0, max_size=max_size
+    )
+
+
 def peek_author(data: bytes) -> PeerId:
     """Who an envelope says has signed it, unchecked: for routing and counting only.
 

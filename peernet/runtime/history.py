@@ -5,18 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from msgspec.structs import replace
+
 from peernet.core.records import JobRecord, OutcomeRecord, decode_record
 from peernet.core.work.stats import PeerWork, Unfit, decode_stats
 from peernet.errors import UsageError
 from peernet.identity.jobid import find_job, format_job_id
 from peernet.identity.peerid import format_peer_id
+from peernet.runtime import evidence
 from peernet.storage.blobs import read_blob
 from peernet.storage.home import Home
 from peernet.storage.journal import Journal
 from peernet.types import JobId, Payload
-from peernet.wire.control import FinalValue, JobReply, JobRow, SliceValue, UnfitRow, WorkRow
+from peernet.wire.control import (
+    EvidenceBatch,
+    EvidenceHead,
+    EvidenceSlice,
+    FinalValue,
+    JobReply,
+    JobRow,
+    SliceValue,
+    UnfitRow,
+    WorkRow,
+)
 
 Read = Callable[[Payload], bytes]
+EvidenceReply = EvidenceHead | EvidenceBatch | EvidenceSlice | JobReply
 
 
 def job_rows(home: Home) -> list[JobRow]:
@@ -48,10 +62,7 @@ def job_replies(home: Home, prefix: str, start: int = 0) -> Iterator[SliceValue 
         if journal is None:
             raise UsageError(f"there is no job {prefix!r} here; nothing was submitted from {home.root} yet")
         record = find_record(journal, prefix)
-
-        def read(payload: Payload) -> bytes:
-            return payload.inline if payload.inline is not None else read_blob(home.blob_folder, payload.digest)
-
+        read = _reader(home)
         if record.reduces and record.value is not None:
             yield FinalValue(read(record.value), record.pickles)
         elif not record.reduces:
@@ -59,6 +70,26 @@ def job_replies(home: Home, prefix: str, start: int = 0) -> Iterator[SliceValue 
             while (outcome := find_outcome(journal, record.job, index)) is not None:
                 yield SliceValue(index, read(outcome.value), record.pickles)
                 index += 1
+        yield JobReply(row_of(record))
+
+
+def evidence_replies(home: Home, prefix: str, *, whole: bool) -> Iterator[EvidenceReply]:
+    """Yield why the slices of a job were accepted (see `wire.control.Evidence`), then the job.
+
+    Raises:
+        UsageError: there is no such job, or more than one.
+        BlobMissingError: a result's bytes are gone from the disk.
+    """
+    with _journal(home) as journal:
+        if journal is None:
+            raise UsageError(f"there is no job {prefix!r} here; nothing was submitted from {home.root} yet")
+        record = find_record(journal, prefix)
+        read = _reader(home)
+        yield evidence.head(record, read(record.value) if whole and record.value is not None else None)
+        if whole:
+            yield from evidence.batches(journal, record.job)
+        for entry, value in evidence.slices(journal, record.job):
+            yield replace(entry, value=read(value)) if whole else entry
         yield JobReply(row_of(record))
 
 
@@ -124,6 +155,13 @@ def row_of(record: JobRecord) -> JobRow:
         retracted=stats.retracted,
         banned=tuple(map(format_peer_id, stats.banned)),
     )
+
+
+def _reader(home: Home) -> Read:
+    def read(payload: Payload) -> bytes:
+        return payload.inline if payload.inline is not None else read_blob(home.blob_folder, payload.digest)
+
+    return read
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, cast
 
 import trio
+from msgspec.structs import replace
 
 from peernet import __version__
 from peernet.core.advertcache import AdvertView
@@ -17,13 +18,14 @@ from peernet.core.work.stats import JobView
 from peernet.identity.jobid import format_job_id
 from peernet.identity.multiaddr import Multiaddr
 from peernet.identity.peerid import format_peer_id, parse_peer_id
-from peernet.runtime import history
+from peernet.runtime import evidence, history
 from peernet.runtime.trusted import trust_reply
 from peernet.types import JobId, PeerId
 from peernet.wire.control import (
     Block,
     ControlReply,
     ControlRequest,
+    Evidence,
     FinalValue,
     Health,
     JobReply,
@@ -125,6 +127,9 @@ class Service:
             case Watch():
                 async for reply in self._watch(history.find_record(node.journal, request.job).job):
                     yield reply
+            case Evidence():
+                async for reply in self._evidence(request):
+                    yield reply
             case Results():
                 job = history.find_record(node.journal, request.job).job
                 async for reply in self._results(job, request.start):
@@ -197,6 +202,18 @@ class Service:
                 yield JobReply(self._job(job))
                 return
             await changed.wait()
+
+    async def _evidence(self, request: Evidence) -> AsyncIterator[ControlReply]:
+        journal, payloads = self._node.journal, self._node.payloads
+        record = history.find_record(journal, request.job)
+        value = await payloads.get(record.value) if request.whole and record.value is not None else None
+        yield evidence.head(record, value)
+        if request.whole:
+            for batch in evidence.batches(journal, record.job):
+                yield batch
+        for entry, payload in evidence.slices(journal, record.job):
+            yield replace(entry, value=await payloads.get(payload)) if request.whole else entry
+        yield JobReply(self._job(record.job))
 
     def _take_printed(self, host: JobId | None) -> list[str]:
         return list(self._printed.pop(host, ())) if host is not None else []

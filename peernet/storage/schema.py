@@ -7,7 +7,19 @@ from pathlib import Path
 
 from peernet.errors import StorageError
 
-SPACES: tuple[str, ...] = ("job", "slice", "outcome", "lease", "receipt", "contact", "mine", "trust", "meta")
+SPACES: tuple[str, ...] = (
+    "job",
+    "slice",
+    "outcome",
+    "lease",
+    "evidence",
+    "batch",
+    "receipt",
+    "contact",
+    "mine",
+    "trust",
+    "meta",
+)
 """The spaces of keys, a table each. Keys of slices and outcomes are the job id (32 bytes) and the slice's index
 (8 bytes, big-endian), so a job is one prefix and loads in order."""
 

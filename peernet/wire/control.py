@@ -75,6 +75,15 @@ class Results(ControlMessage, frozen=True):
     start: int = 0
 
 
+class Evidence(ControlMessage, frozen=True):
+    """Request: why the slices of a job were accepted. whole: with the signed batches and the results' bytes, as
+    `peernet verify` needs them. Replies: `EvidenceHead`; if whole, `EvidenceBatch` for each; `EvidenceSlice` in
+    order; then `JobReply`."""
+
+    job: str
+    whole: bool = False
+
+
 class Stop(ControlMessage, frozen=True):
     """Request: stop the job. Reply: `Ok`."""
 
@@ -317,8 +326,52 @@ class FinalValue(ControlMessage, frozen=True):
     pickles: bool = False
 
 
+class EvidenceHead(ControlMessage, frozen=True):
+    """What the evidence of a job begins with. manifest: its signed envelope, whose SHA-256 is the job's id. value:
+    the canonical bytes of a reduced value. pickles: all values are pickles, of own peers."""
+
+    manifest: bytes
+    policy: str
+    value: bytes | None = None
+    pickles: bool = False
+
+
+class EvidenceBatch(ControlMessage, frozen=True):
+    """Results as a worker signed them. name: SHA-256 of the envelope."""
+
+    name: bytes
+    envelope: bytes
+
+
+class EvidencePart(msgspec.Struct, frozen=True):
+    """One worker's part. lease, status, digest: what it signed in `batch`, which is empty where it was not kept.
+    agrees: with the accepted result; trusted: its word alone was believed; audit: it came after that."""
+
+    peer: str
+    lease: bytes
+    status: str
+    digest: bytes
+    agrees: bool
+    trusted: bool
+    audit: bool
+    batch: bytes
+
+
+class EvidenceSlice(ControlMessage, frozen=True):
+    """Why one slice was accepted. digest, size: of the canonical bytes of its results; value: these bytes, if
+    asked for. reached: the probability that they are right, 0.0 under policies that do not weigh any."""
+
+    index: int
+    calls: int
+    digest: bytes
+    size: int
+    reached: float
+    parts: tuple[EvidencePart, ...]
+    value: bytes = b""
+
+
 ControlRequest = (
-    Status | ListPeers | Join | Submit | ListJobs | Show | Watch | Results | Stop | Mine | Block | Trust
+    Status | ListPeers | Join | Submit | ListJobs | Show | Watch | Results | Evidence | Stop | Mine | Block | Trust
 )
 ControlReply = (
     Ok
@@ -332,6 +385,9 @@ ControlReply = (
     | Printed
     | SliceValue
     | FinalValue
+    | EvidenceHead
+    | EvidenceBatch
+    | EvidenceSlice
 )
 
 _encoder = msgspec.msgpack.Encoder()

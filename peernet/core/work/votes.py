@@ -29,7 +29,8 @@ def failure_digest(status: str, error: str, call: int | None) -> Digest:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One peer's result of a slice, its bytes being here. value: None unless the status is "ok"."""
+    """One peer's result of a slice, its bytes being here. value: None unless the status is "ok". batch: names the
+    signed batch that it came in. audit: the slice was accepted by then."""
 
     peer: PeerId
     trusted: bool
@@ -39,6 +40,8 @@ class Vote:
     error: str = ""
     traceback: str = ""
     cpu_seconds: float = 0.0
+    batch: bytes = b""
+    audit: bool = False
 
     def alike(self, other: Vote) -> Vote:
         """Return another peer's vote for the same result, which then shares this one's bytes."""

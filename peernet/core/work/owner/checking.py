@@ -8,6 +8,7 @@ out is taken back.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from peernet.core.effects import Note
@@ -51,6 +52,7 @@ class Checking:
     def settled(self, entry: Slice, key: Key) -> None:
         """A slice is accepted: those who agree with it have passed a check, if there are several, and those who do
         not have failed one."""
+        self._job.evidence.settled(entry, key)
         self._job.policy.settled(entry.votes.values(), key)
         if not self._job.policy.retains:
             return
@@ -69,9 +71,9 @@ class Checking:
         if vote.key != entry.key:
             job.tally.disagreements += 1
             self.take_back(entry)
-            job.slices.add_vote(entry, vote)
+            job.slices.add_vote(entry, replace(vote, audit=True))
             return True
-        entry.votes[vote.peer] = next(iter(entry.votes.values())).alike(vote)
+        entry.votes[vote.peer] = next(iter(entry.votes.values())).alike(replace(vote, audit=True))
         job.slices.retained.confirmed(entry, vote.peer)
         job.tally.agreed(vote.peer)
         self.settled(entry, entry.key)
@@ -83,6 +85,7 @@ class Checking:
         job.slices.reopen(entry)
         job.tally.retracted += 1
         job.ctx.forget(OutcomeRecord.space, job.id + entry.index.to_bytes(8, "big"))
+        job.evidence.taken_back(entry)
         job.hosting.taken_back(entry.index)
         job.ctx.note(
             Note("trust", f"{job.name_slice(entry)} is believed no more: it is computed again", job=job.id)

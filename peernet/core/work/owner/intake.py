@@ -57,15 +57,13 @@ class Intake:
             return batch
         taken = []
         fault = "an empty batch"
-        evidence = message.batch
         for result, inline in zip(batch.results, message.inlines, strict=True):
-            refused = self._take_one(peer, result, inline, evidence)
+            refused = self._take_one(peer, result, inline, message.batch)
             if refused:
                 fault = refused
                 job.ctx.refuse(f"results: {refused}", peer, "")
             else:
                 taken.append(result)
-                evidence = b""
             if job.over:
                 break
         if not taken:
@@ -141,7 +139,7 @@ class Intake:
         job.seats.want(seat, want)
         job.seated(peer)
 
-    def _take_one(self, peer: PeerId, result: SliceResult, inline: bytes, evidence: bytes) -> str:
+    def _take_one(self, peer: PeerId, result: SliceResult, inline: bytes, envelope: bytes) -> str:
         """Take one result; return why not, or nothing."""
         job = self._job
         key: Key = (result.status, result.digest)
@@ -160,11 +158,12 @@ class Intake:
             self._withheld(lease, bar=True)
             return fault
         job.changed()
+        lease.batch = job.evidence.keep(envelope)
         if result.status == "ok" and result.size > INLINE_LIMIT and lease.index in job.slices.undecided:
-            self._claim(lease, result, evidence)
+            self._claim(lease, result)
         else:
             payload = Payload(result.digest, result.size, inline) if result.status == "ok" else None
-            job.verdicts.count(lease, result, payload, evidence)
+            job.verdicts.count(lease, result, payload)
         return ""
 
     def _take_spent(self, peer: PeerId, result: SliceResult, key: Key) -> str:
@@ -197,7 +196,7 @@ class Intake:
         if lease.state in OUT:
             job.lose(lease, blame=False)
 
-    def _claim(self, lease: Lease, result: SliceResult, evidence: bytes) -> None:
+    def _claim(self, lease: Lease, result: SliceResult) -> None:
         """Note a result whose bytes are still with the worker, and pull them. They are expected within a time."""
         lease.claim = result
         lease.due = max(lease.due, self._job.ctx.now.mono + self._job.ctx.config.work.claim_seconds)
@@ -207,7 +206,6 @@ class Intake:
             value=Payload(result.digest, result.size),
             cpu_seconds=result.cpu_seconds,
             wall_seconds=result.wall_seconds,
-            batch=evidence,
         )
         self._waiting.append(lease)
         self.pump()
@@ -233,7 +231,7 @@ class Intake:
         if not isinstance(outcome, Failed):
             lease.claim = None
             job.ctx.emit(PinBlob(claim.digest, job.host))
-            job.verdicts.count(lease, claim, Payload(claim.digest, claim.size), b"")
+            job.verdicts.count(lease, claim, Payload(claim.digest, claim.size))
         elif outcome.failure.kind == "storage":
             job.fail("storage", outcome.failure.message)
         else:

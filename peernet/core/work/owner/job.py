@@ -18,6 +18,7 @@ from peernet.core.records import JobRecord, LeaseRecord, SliceRecord
 from peernet.core.work.owner.checking import Checking
 from peernet.core.work.owner.crew import Crew
 from peernet.core.work.owner.drawing import Drawing
+from peernet.core.work.owner.evidence import Evidence
 from peernet.core.work.owner.fitting import Fitting
 from peernet.core.work.owner.hosting import Hosting
 from peernet.core.work.owner.intake import Intake
@@ -61,6 +62,7 @@ class Job:
         self.intake = Intake(self)
         self.verdicts = Verdicts(self)
         self.checking = Checking(self)
+        self.evidence = Evidence(self)
         self.fitting = Fitting(self)
         self.offering = Offering(self, offered=not opened)
         self.watch = Watch(self)
@@ -176,7 +178,16 @@ class Job:
 
     def save_lease(self, lease: Lease, **result: object) -> None:
         """Put a lease on record as it is now; `result` are the further fields of one that has a result."""
-        record = LeaseRecord(self.id, lease.id, lease.index, lease.attempt, lease.peer, lease.state, lease.granted)
+        record = LeaseRecord(
+            self.id,
+            lease.id,
+            lease.index,
+            lease.attempt,
+            lease.peer,
+            lease.state,
+            lease.granted,
+            batch=lease.batch,
+        )
         self.ctx.save(msgspec.structs.replace(record, **result) if result else record)
 
     def name_slice(self, entry: Slice) -> str:

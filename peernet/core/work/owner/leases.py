@@ -47,7 +47,8 @@ class Lease:
 
     seconds: how long it may run. due: monotonic time from which it is late. granted: wall time; since: the same
     on the monotonic clock. trusted: the peer was trusted when it was granted. claim: the signed result whose bytes
-    are still being pulled. restored: it was given before a restart, and may never have arrived.
+    are still being pulled. restored: it was given before a restart, and may never have arrived. batch: names
+    the signed batch that its result came in (`BatchRecord`).
     """
 
     id: LeaseId
@@ -60,6 +61,7 @@ class Lease:
     granted: float
     since: float
     state: LeaseState = "sent"
+    batch: bytes = b""
     claim: SliceResult | None = None
     restored: bool = False
 

@@ -115,6 +115,7 @@ def _restore_vote(job: Job, entry: Slice, lease: Lease, record: LeaseRecord) -> 
         error=record.error,
         traceback=record.traceback,
         cpu_seconds=record.cpu_seconds,
+        batch=record.batch,
     )
     job.slices.add_vote(entry, vote)
 
@@ -150,6 +151,7 @@ def _lease_of(job: Job, record: LeaseRecord) -> Lease:
         since=now.mono - max(0.0, now.wall - record.granted),
         state=record.state,
         restored=True,
+        batch=record.batch,
     )
 
 

@@ -49,6 +49,9 @@ SLICE_STATES: dict[tuple[SliceState, SliceEvent], SliceState] = {
 MOST_DOWNS = 3
 """Times that an untrusted peer may go down with a slice before it is given that slice no more."""
 
+MOST_DROPPED = 8
+"""Votes of peers that were shut out that a slice remembers as evidence: keys are free, and eight tell enough."""
+
 
 @dataclass(slots=True, eq=False)
 class Slice:
@@ -59,6 +62,7 @@ class Slice:
     did. stretches: times that it exceeded a limit of the owner's own making. barred: peers that withheld this
     slice's bytes, or went down with it too often. held: its one vote waits for what else its peer returns. key:
     what was accepted. checked: voters whose results here have counted as checks passed; struck: as failed.
+    dropped: the latest votes that count no more, because their peers were shut out, without their bytes.
     """
 
     index: int
@@ -77,6 +81,7 @@ class Slice:
     key: Key | None = None
     checked: tuple[PeerId, ...] = ()
     struck: tuple[PeerId, ...] = ()
+    dropped: tuple[Vote, ...] = ()
 
     def may_lease(self, peer: PeerId) -> bool:
         """Return whether a peer may get a lease: it holds none, has no vote, and withheld nothing."""
@@ -216,7 +221,8 @@ class SliceTable:
         """Take a peer's result out of an undecided slice, as if it had never come."""
         before = held_bytes(entry)
         self.release(entry)
-        del entry.votes[peer]
+        gone = replace(entry.votes.pop(peer), value=None, error="", traceback="")
+        entry.dropped = (*entry.dropped, gone)[-MOST_DROPPED:]
         self._unvote(entry, peer)
         self.bytes += held_bytes(entry) - before
 

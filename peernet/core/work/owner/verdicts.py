@@ -37,9 +37,8 @@ class Verdicts:
     def __init__(self, job: Job) -> None:
         self._job = job
 
-    def count(self, lease: Lease, result: SliceResult, value: Payload | None, evidence: bytes) -> None:
-        """Count a result whose bytes are here. evidence: the envelope it came in, or nothing if that is on record
-        with another lease."""
+    def count(self, lease: Lease, result: SliceResult, value: Payload | None) -> None:
+        """Count a result whose bytes are here, and whose batch is on record."""
         job = self._job
         was_lost = lease.state == "lost"
         job.leases.advance(lease, "returned")
@@ -49,16 +48,16 @@ class Verdicts:
             self._measure(lease, result)
         entry = job.slices.undecided.get(lease.index)
         if entry is None:
-            self._audit_lease(lease, result, value, evidence)
+            self._audit_lease(lease, result, value)
             return
         if was_lost and entry.state == "open":
             job.slices.advance(entry, "revived")
         if self._own_limit(lease, result):
-            self._stretch(entry, lease, result, evidence)
+            self._stretch(entry, lease, result)
         elif lease.peer in entry.votes:
-            self._drop(entry, lease, result, evidence)
+            self._drop(entry, lease, result)
         else:
-            self._vote(entry, lease, result, value, evidence)
+            self._vote(entry, lease, result, value)
 
     def audit_spent(self, result: SliceResult, spent: Spent, key: Key) -> None:
         """Count the first result of a lease that had been given up."""
@@ -104,9 +103,7 @@ class Verdicts:
         job.slices.release(entry)
         job.slices.place(entry)
 
-    def _vote(
-        self, entry: Slice, lease: Lease, result: SliceResult, value: Payload | None, evidence: bytes
-    ) -> None:
+    def _vote(self, entry: Slice, lease: Lease, result: SliceResult, value: Payload | None) -> None:
         job = self._job
         differed = differ(entry.votes.values())
         job.checking.meet(lease.peer)
@@ -119,7 +116,7 @@ class Verdicts:
         if key is None and not differ(entry.votes.values()):
             job.checking.agreed(entry, (result.status, result.digest))
         # The bytes of an accepted result are in its outcome; here they would be written twice.
-        self._record(lease, result, evidence, value if key is None else None)
+        self._record(lease, result, value if key is None else None)
         self.judge(entry)
 
     def _accept(self, entry: Slice, key: Key) -> None:
@@ -170,25 +167,25 @@ class Verdicts:
         out = job.ctx.now.mono - lease.since
         return lease.seconds < job.ctx.config.box.seconds and out >= lease.seconds * _NEARLY
 
-    def _stretch(self, entry: Slice, lease: Lease, result: SliceResult, evidence: bytes) -> None:
+    def _stretch(self, entry: Slice, lease: Lease, result: SliceResult) -> None:
         entry.stretches += 1
-        self._drop(entry, lease, result, evidence)
+        self._drop(entry, lease, result)
 
-    def _drop(self, entry: Slice, lease: Lease, result: SliceResult, evidence: bytes) -> None:
+    def _drop(self, entry: Slice, lease: Lease, result: SliceResult) -> None:
         """A result that is no vote: its lease is settled, and the slice waits for others."""
         job = self._job
-        self._record(lease, result, evidence, None)
+        self._record(lease, result, None)
         del entry.leases[lease.id]
         job.leases.settle(lease, (result.status, result.digest))
         if entry.state != "open" and not any(other.state in OUT for other in entry.leases.values()):
             job.slices.advance(entry, "freed")
         job.slices.place(entry)
 
-    def _audit_lease(self, lease: Lease, result: SliceResult, value: Payload | None, evidence: bytes) -> None:
+    def _audit_lease(self, lease: Lease, result: SliceResult, value: Payload | None) -> None:
         """A result of a slice that is decided."""
         job = self._job
         key: Key = (result.status, result.digest)
-        self._record(lease, result, evidence, None)
+        self._record(lease, result, None)
         job.leases.settle(lease, key)
         retained = job.slices.retained.get(lease.index)
         if retained is None:
@@ -206,6 +203,7 @@ class Verdicts:
             error=result.error,
             traceback=result.traceback,
             cpu_seconds=result.cpu_seconds,
+            batch=lease.batch,
         )
 
     def _compare(self, spent: Spent, key: Key) -> None:
@@ -220,7 +218,7 @@ class Verdicts:
             decided.differed = True
             job.tally.disagreements += 1
 
-    def _record(self, lease: Lease, result: SliceResult, evidence: bytes, value: Payload | None) -> None:
+    def _record(self, lease: Lease, result: SliceResult, value: Payload | None) -> None:
         self._job.save_lease(
             lease,
             status=result.status,
@@ -229,7 +227,6 @@ class Verdicts:
             traceback=result.traceback,
             cpu_seconds=result.cpu_seconds,
             wall_seconds=result.wall_seconds,
-            batch=evidence,
         )
 
     def _measure(self, lease: Lease, result: SliceResult) -> None:

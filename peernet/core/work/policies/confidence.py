@@ -46,13 +46,10 @@ class Confidence:
 
     def decide(self, votes: Collection[Vote]) -> Key | None:
         """See `Policy.decide`."""
-        groups: dict[Key, list[float]] = {}
         for vote in votes:
             if vote.trusted:
                 return vote.key
-            believed = self.trust.credibility(vote.peer)
-            if believed > 0:
-                groups.setdefault(vote.key, []).append(believed)
+        groups = self._groups(votes)
         if not groups:
             return None
         weights = weigh(groups)
@@ -60,6 +57,12 @@ class Confidence:
         if weights[best] < self.target or (best[0] != "ok" and len(groups[best]) < 2):
             return None
         return best
+
+    def reached(self, votes: Collection[Vote], key: Key) -> float:
+        """See `Policy.reached`."""
+        if any(vote.trusted and vote.key == key for vote in votes):
+            return 1.0
+        return weigh(self._groups(votes)).get(key, 0.0)
 
     def missing(self, votes: Collection[Vote], live: int, trusted_live: bool) -> int:
         """See `Policy.missing`. One at a time: the next result may make further ones unnecessary."""
@@ -101,6 +104,15 @@ class Confidence:
     def unmet(self) -> str:
         """See `Policy.unmet`."""
         return f"none is believed at a confidence of {self.target:g}"
+
+    def _groups(self, votes: Collection[Vote]) -> dict[Key, list[float]]:
+        """The credibility of those who returned each result; none of those who are shut out."""
+        groups: dict[Key, list[float]] = {}
+        for vote in votes:
+            believed = self.trust.credibility(vote.peer)
+            if believed > 0:
+                groups.setdefault(vote.key, []).append(believed)
+        return groups
 
     def _reached(self, peers: Collection[PeerId]) -> float:
         """The confidence that a slice gets if all of these peers agree on it."""

@@ -26,6 +26,10 @@ class Plain:
         """See `Policy.holds`."""
         return False
 
+    def reached(self, votes: Collection[Vote], key: Key) -> float:
+        """See `Policy.reached`. Numbers of equal results are no probability."""
+        return float(self.believes and any(vote.trusted and vote.key == key for vote in votes))
+
     def audits(self, *, trusted: bool) -> float:
         """See `Policy.audits`."""
         return 0.0

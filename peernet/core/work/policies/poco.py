@@ -31,16 +31,22 @@ class Poco(Plain):
 
     def decide(self, votes: Collection[Vote]) -> Key | None:
         """See `Policy.decide`."""
-        groups: dict[Key, int] = {}
         for vote in votes:
             if vote.trusted:
                 return vote.key
-            groups[vote.key] = groups.get(vote.key, 1) * self._weight(vote.peer)
+        groups = self._groups(votes)
         if not groups:
             return None
         best = max(groups, key=lambda key: groups[key])
         total = 1 + sum(groups.values())
         return best if groups[best] >= self.target * total else None
+
+    def reached(self, votes: Collection[Vote], key: Key) -> float:
+        """See `Policy.reached`."""
+        if any(vote.trusted and vote.key == key for vote in votes):
+            return 1.0
+        groups = self._groups(votes)
+        return groups.get(key, 0) / (1 + sum(groups.values()))
 
     def missing(self, votes: Collection[Vote], live: int, trusted_live: bool) -> int:
         """See `Policy.missing`."""
@@ -72,6 +78,13 @@ class Poco(Plain):
         for vote in votes:
             score = self.scores.of(self.name, vote.peer)
             self.scores.put(self.name, vote.peer, score + 1 if vote.key == key else score * 2 // 3)
+
+    def _groups(self, votes: Collection[Vote]) -> dict[Key, int]:
+        """The weight of each result."""
+        groups: dict[Key, int] = {}
+        for vote in votes:
+            groups[vote.key] = groups.get(vote.key, 1) * self._weight(vote.peer)
+        return groups
 
     def _weight(self, peer: PeerId) -> int:
         return max(self.scores.of(self.name, peer) // 3, 3) - 1

@@ -33,6 +33,11 @@ class Policy(Protocol):
         """Return the result that is accepted, or None while there is none."""
         ...
 
+    def reached(self, votes: Collection[Vote], key: Key) -> float:
+        """Return how probable it is that this result is right, at least: 1.0 on a trusted peer's word, 0.0 where
+        the policy does not weigh probabilities."""
+        ...
+
     def missing(self, votes: Collection[Vote], live: int, trusted_live: bool) -> int:
         """Return how many more leases an undecided slice needs now, if it is not held.
 

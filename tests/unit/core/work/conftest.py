@@ -26,7 +26,7 @@ from peernet.wire.codec import encode_body
 from peernet.wire.signed import ADVERT, RESULTS, Advert, ResultBatch, SliceResult
 from peernet.wire.work import INLINE_LIMIT, Grant, JobOver, Pull, Recall, Recalled, Return, Started
 
-SPACES = (r.JobRecord, r.SliceRecord, r.OutcomeRecord, r.LeaseRecord)
+SPACES = (r.JobRecord, r.SliceRecord, r.OutcomeRecord, r.LeaseRecord, r.EvidenceRecord, r.BatchRecord)
 
 
 def sha(data: bytes) -> Digest:
