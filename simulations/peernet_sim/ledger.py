@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from peernet.core.events import Failure, Submission, SubmitAsked
 from peernet.core.records import JobRecord, LeaseRecord, OutcomeRecord, Record, SliceRecord
+from peernet.core.work.owner.seeds import slice_seed
 from peernet.core.work.stats import decode_stats
 from peernet.identity.digest import digest
 from peernet.results import encode
@@ -23,13 +24,14 @@ SUBMIT_AGAIN = 5.0
 
 
 class _Followed:
-    """A job under way. results: for each slice, who returned what; None is unknown."""
+    """A job under way. results: for each slice, who returned what; None is unknown. secret: of its seeds."""
 
-    __slots__ = ("inputs", "results", "run", "task")
+    __slots__ = ("inputs", "results", "run", "secret", "task")
 
     def __init__(self, run: JobRun, task: Task) -> None:
         self.run = run
         self.task = task
+        self.secret = b""
         self.inputs: dict[int, Digest | None] = {}
         self.results: dict[int, dict[PeerId, Digest | None]] = {}
 
@@ -74,7 +76,7 @@ class Ledger:
                 followed = self._jobs[record.job]
                 data = record.input.inline or self._world.blobs.get(record.input.digest)
                 assert data is not None, "the input of a slice is at its owner"
-                followed.inputs[record.index] = self._honest(followed.task, data)
+                followed.inputs[record.index] = self._honest(followed, record.index, data)
                 followed.run.slices = max(followed.run.slices, record.index + 1)
             case LeaseRecord() if record.state == "returned":
                 followed = self._jobs[record.job]
@@ -116,6 +118,7 @@ class Ledger:
             replicas=task.replicas,
             quorum=task.quorum,
             patience=plan.patience,
+            policy=plan.policy,
         )
         world.post(machine, machine.life, SubmitAsked(number, submission))
 
@@ -125,6 +128,7 @@ class Ledger:
             # The record is committed before the submission is answered, in the same handle.
             followed = next(one for one in self._asked.values() if one.task.digest == record.worker_bundle)
             self._jobs[record.job] = followed
+            followed.secret = record.secret
             followed.run.state = "running"
         if record.state == "running":
             return
@@ -180,8 +184,8 @@ class Ledger:
                 counts[machine.index] = counts.get(machine.index, 0) + 1
                 self.liars.setdefault(machine.index, self._world.now)
 
-    def _honest(self, task: Task, data: bytes) -> Digest | None:
-        computed = self._tasks.compute(task, data)
+    def _honest(self, followed: _Followed, index: int, data: bytes) -> Digest | None:
+        computed = self._tasks.compute(followed.task, data, slice_seed(followed.secret, index))
         return None if computed.values is None else _digest(list(computed.values))
 
 

@@ -205,7 +205,8 @@ class Faults:
 class JobPlan:
     """A job of the scenario. at: virtual seconds; submitter: a peer's index; seconds: of one slice on the
     reference core; project: a bundle to run for real instead of the model (a sum over a range); calls and
-    slice_size are 0 then, and the project decides."""
+    slice_size are 0 then, and the project decides. policy: how results are verified, by its name, in place of what
+    the project and the numbers say."""
 
     at: float
     submitter: int
@@ -216,6 +217,7 @@ class JobPlan:
     quorum: int | None = None
     project: bytes | None = None
     patience: float = 10.0
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,20 +7,16 @@ come.
 
 from __future__ import annotations
 
-from typing import Literal
-
 from peernet.errors import UsageError
 from peernet_sim.access import CLASSES, Access
 from peernet_sim.faults import lifecycle
 from peernet_sim.faults.catalogue import NOT_SUBMITTER
 from peernet_sim.faults.compiling import Apply, Compilation, compile_faults
-from peernet_sim.faults.liars import Liar
-from peernet_sim.faults.selection import Share, ordered
+from peernet_sim.faults.selection import ordered
+from peernet_sim.lying import LiarKind, checked, lying
 from peernet_sim.model import JobPlan, Plan, Workload
 from peernet_sim.topology.network import Joining, Machines, build_network
 from peernet_sim.topology.regions import RegionSpec, published
-
-LiarKind = Literal["independent", "colluding", "sleeper"]
 
 PEERS = 100
 SEED = 1
@@ -29,9 +25,6 @@ SETTLE = 20.0
 
 MEAN_AWAY = 30.0
 """Seconds that a peer which has left stays away, on average."""
-
-SLEEP = 5
-"""Slices that a sleeper computes well before it lies."""
 
 _MEMBERS = {"office": 1 / 3, "home": 2 / 3}
 
@@ -46,6 +39,7 @@ def job_plan(
     seed: int | None = None,
     slice_seconds: float = 0.5,
     seconds: float = 1800.0,
+    policy: str = "",
 ) -> Plan:
     """Return the plan of one job.
 
@@ -54,11 +48,13 @@ def job_plan(
         peers: how many, the submitter included; 100 if None.
         liars: share of the others that report wrong results.
         liar_kind: "independent" liars each tell lies of their own, "colluding" ones the same, and a "sleeper" is a
-            colluding one that is honest for its first slices.
+            colluding one that is honest for its first slices; "rejoining" ones come back under fresh keys when
+            they are banned.
         churn: per cent of the others that leave each minute without a word, to come back half a minute later.
         seed: of everything that is drawn; 1 if None.
         slice_seconds: how long a slice takes on the reference core, in virtual seconds.
         seconds: virtual seconds after which the run ends if the job has not.
+        policy: how results are verified, by its name; as the project says if empty.
 
     Raises:
         UsageError: a number is out of range.
@@ -67,8 +63,6 @@ def job_plan(
     chosen_seed = SEED if seed is None else seed
     if count < 2:
         raise UsageError(f"a job needs at least 2 peers, not {count}")
-    if not 0.0 <= liars <= 1.0:
-        raise UsageError(f"liars are a share of the peers between 0 and 1, not {liars:g}: for a fifth write 0.2")
     if not 0.0 <= churn <= 6000.0:
         raise UsageError(f"churn is in per cent of the peers a minute, between 0 and 6000, not {churn:g}")
     if chosen_seed < 0:
@@ -76,8 +70,16 @@ def job_plan(
     access = Access(tuple((kind, _MEMBERS[kind.name]) for kind in CLASSES if kind.name in _MEMBERS))
     cities = RegionSpec((1.0,) * len(published().regions), 0.003)
     network = build_network(count, cities, access, Machines(), Joining(), chosen_seed)
-    job = JobPlan(at=SETTLE, submitter=0, calls=0, slice_size=0, seconds=slice_seconds, project=bundle)
-    wanted = (*_lying(liars, liar_kind), *_churning(churn))
+    job = JobPlan(
+        at=SETTLE,
+        submitter=0,
+        calls=0,
+        slice_size=0,
+        seconds=slice_seconds,
+        project=bundle,
+        policy=checked(policy),
+    )
+    wanted = (*lying(liars, liar_kind), *_churning(churn))
     return Plan(
         name="job",
         about=f"One job among {count} peers in ten cities: {liars:.0%} lie, {churn:g} % leave each minute.",
@@ -88,19 +90,6 @@ def job_plan(
         workload=Workload(settle=SETTLE, jobs=(job,)),
         stop_with_jobs=True,
     )
-
-
-def _lying(share: float, kind: LiarKind) -> tuple[Apply, ...]:
-    if not share:
-        return ()
-    group = None if kind == "independent" else 0
-    honest_for = SLEEP if kind == "sleeper" else 0
-
-    def apply(to: Compilation) -> None:
-        members = to.members(Share(NOT_SUBMITTER, share, "liars"))
-        to.behave(members, lambda: Liar(1.0, group, honest_for))
-
-    return (apply,)
 
 
 def _churning(percent: float) -> tuple[Apply, ...]:

@@ -24,7 +24,7 @@ RECIPE_FILE = "run.json"
 METRICS_FILE = "metrics.json"
 TRACE_FILE = "trace.jsonl"
 
-LiarKind = Literal["independent", "colluding", "sleeper"]
+LiarKind = Literal["independent", "colluding", "sleeper", "rejoining"]
 
 
 class OtherTraceError(PeernetError):
@@ -37,8 +37,9 @@ class Recipe:
 
     source: the scenario's file, or that of the job's project with its name. bundle: the project of a job, else
     None; arguments: those that it was given. peers, seed: None leaves them to the scenario. liars: share of the
-    peers; churn: per cent of the peers a minute. trace_sample: share of the events in the trace file; it has no
-    part in the run itself.
+    peers, besides those of a scenario; churn: per cent of the peers a minute. policy: of all jobs, in place of
+    their own; empty leaves them. trace_sample: share of the events in the trace file; it has no part in the run
+    itself.
     """
 
     source: str
@@ -53,6 +54,7 @@ class Recipe:
     liars: float = 0.0
     liar_kind: LiarKind = "independent"
     churn: float = 0.0
+    policy: str = ""
 
     @property
     def kind(self) -> Literal["run", "job"]:
@@ -72,9 +74,16 @@ def compile_recipe(recipe: Recipe) -> Plan:
         UsageError: the scenario's file is wrong, or a number is out of range.
     """
     if recipe.bundle is None:
+        from peernet_sim.lying import checked, lying
         from peernet_sim.scenario import compile_plan, load
 
-        return compile_plan(load(Path(recipe.source)), recipe.peers, recipe.seed)
+        return compile_plan(
+            load(Path(recipe.source)),
+            recipe.peers,
+            recipe.seed,
+            more=lying(recipe.liars, recipe.liar_kind),
+            policy=checked(recipe.policy),
+        )
     from peernet_sim.project_plan import job_plan
 
     return job_plan(
@@ -84,6 +93,7 @@ def compile_recipe(recipe: Recipe) -> Plan:
         liar_kind=recipe.liar_kind,
         churn=recipe.churn,
         seed=recipe.seed,
+        policy=recipe.policy,
     )
 
 
@@ -102,8 +112,12 @@ def command_of(recipe: Recipe, plan: Plan) -> str:
     """Return the command line that makes this run again."""
     words = ["peernet", "sim", recipe.kind, recipe.source, "--peers", f"{len(plan.topology.peers)}"]
     words += ["--seed", f"{plan.seed}", "--mode", recipe.mode]
+    if recipe.liars or recipe.kind == "job":
+        words += ["--liars", f"{recipe.liars:g}", "--liar-kind", recipe.liar_kind]
     if recipe.kind == "job":
-        words += ["--liars", f"{recipe.liars:g}", "--liar-kind", recipe.liar_kind, "--churn", f"{recipe.churn:g}"]
+        words += ["--churn", f"{recipe.churn:g}"]
+    if recipe.policy:
+        words += ["--policy", recipe.policy]
     words += [f"--{name}" for name in ("wire", "crypto") if getattr(recipe, name)]
     if recipe.arguments:
         words += ["--", *recipe.arguments]

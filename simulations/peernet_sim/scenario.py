@@ -9,10 +9,10 @@ name, about, peers, seconds, seed, join_seconds, features, check_every
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from peernet.core.work.policies import Quorum
+from peernet.core.work.policies import Quorum, read_policy
 from peernet.errors import UsageError
 from peernet_sim.access import Access, read_access
 from peernet_sim.expectations import Expectation, failed_expectations, read_expectations
@@ -87,12 +87,21 @@ def load(path: Path) -> Scenario:
     return scenario
 
 
-def compile_plan(scenario: Scenario, peers: int | None = None, seed: int | None = None) -> Plan:
+def compile_plan(
+    scenario: Scenario,
+    peers: int | None = None,
+    seed: int | None = None,
+    *,
+    more: tuple[Apply, ...] = (),
+    policy: str = "",
+) -> Plan:
     """Turn a scenario into a plan: draw the peers and their places, and choose whom the faults befall.
 
     Args:
         peers: how many, instead of the scenario's own number.
         seed: instead of the scenario's own.
+        more: faults besides the scenario's own.
+        policy: how all jobs are verified, instead of the scenario's own; empty leaves them.
 
     Raises:
         UsageError: the scenario names peers that there are not, or a number is out of range.
@@ -118,14 +127,21 @@ def compile_plan(scenario: Scenario, peers: int | None = None, seed: int | None 
         seconds=scenario.seconds,
         topology=network,
         faults=compile_faults(
-            scenario.faults, scenario.access, network, submitters, scenario.seconds, chosen_seed
+            (*scenario.faults, *more), scenario.access, network, submitters, scenario.seconds, chosen_seed
         ),
-        workload=scenario.workload,
+        workload=_verified(scenario.workload, policy),
         join_seconds=scenario.join_seconds,
         features=scenario.features,
         check_every=scenario.check_every,
         expectations=scenario.expectations,
     )
+
+
+def _verified(workload: Workload, policy: str) -> Workload:
+    """The workload with another policy for its jobs."""
+    if not policy:
+        return workload
+    return replace(workload, jobs=tuple(replace(job, policy=policy) for job in workload.jobs))
 
 
 def _read_features(table: Table) -> tuple[str, ...]:
@@ -157,6 +173,12 @@ def _read_job(table: Table, seconds: float) -> JobPlan:
         Quorum.of(replicas, quorum)
     except ValueError as error:
         table.wrong("quorum" if quorum is not None else "replicas", f"does not fit: {error}")
+    policy = table.text("policy", "")
+    if policy:
+        try:
+            read_policy(policy)
+        except ValueError as error:
+            table.wrong("policy", f"does not fit: {error}")
     calls = table.whole("calls", least=1)
     job = JobPlan(
         at=table.number("at", most=seconds),
@@ -167,6 +189,7 @@ def _read_job(table: Table, seconds: float) -> JobPlan:
         replicas=replicas,
         quorum=quorum,
         patience=table.number("patience", 10.0),
+        policy=policy,
     )
     table.done()
     return job

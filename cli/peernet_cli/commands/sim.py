@@ -57,10 +57,34 @@ def _how(function: F) -> F:
     return function
 
 
+_liars = click.option(
+    "--liars", type=float, default=0.0, show_default=True, metavar="SHARE", help="The share of peers that lie."
+)
+
+_liar_kind = click.option(
+    "--liar-kind",
+    type=click.Choice(["independent", "colluding", "sleeper", "rejoining"]),
+    default="independent",
+    show_default=True,
+    help="How they lie: each for itself, all the same, only after they were honest for a while, or again and "
+    "again under fresh keys.",
+)
+
+_policy = click.option(
+    "--policy",
+    default="",
+    metavar="POLICY",
+    help="How results are verified: confidence:P, majority:Q/R, adaptive (as BOINC) or poco (as iExec).",
+)
+
+
 @command.command("run")
 @click.argument("scenario", metavar="SCENARIO.toml", type=click.Path(path_type=Path))
 @click.option("--peers", type=int, metavar="N", help="How many peers; the scenario says by default.")
 @click.option("--seed", type=int, metavar="S", help="The seed of everything random; the scenario says by default.")
+@_liars
+@_liar_kind
+@_policy
 @_how
 @shared
 def run_command(terminal: Terminal, scenario: Path, trace: float, out: Path | None, **given: Any) -> None:
@@ -79,16 +103,9 @@ def run_command(terminal: Terminal, scenario: Path, trace: float, out: Path | No
 @click.argument("arguments", metavar="[-- ARG...]", nargs=-1, type=click.UNPROCESSED)
 @click.option("--peers", type=int, default=200, show_default=True, metavar="N", help="How many peers.")
 @click.option("--seed", type=int, default=1, show_default=True, metavar="S", help="The seed of everything random.")
-@click.option(
-    "--liars", type=float, default=0.0, show_default=True, metavar="SHARE", help="The share of peers that lie."
-)
-@click.option(
-    "--liar-kind",
-    type=click.Choice(["independent", "colluding", "sleeper"]),
-    default="independent",
-    show_default=True,
-    help="How they lie: each for itself, all the same, or only after they were honest for a while.",
-)
+@_liars
+@_liar_kind
+@_policy
 @click.option(
     "--churn",
     type=float,

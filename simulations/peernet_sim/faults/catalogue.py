@@ -11,7 +11,7 @@ from functools import partial
 from peernet_sim.faults import gossips, lifecycle, misguides, rules
 from peernet_sim.faults.compiling import Apply, Compilation
 from peernet_sim.faults.hostile import Honest, Later
-from peernet_sim.faults.liars import Lazy, Liar
+from peernet_sim.faults.liars import Lazy, Liar, Rejoining
 from peernet_sim.faults.minting import MOST_BITS
 from peernet_sim.faults.selection import (
     Everyone,
@@ -200,6 +200,8 @@ def _hostile(table: Table, sets: Sets, make: Callable[[tuple[int, ...]], Honest]
 def _liars(table: Table, sets: Sets) -> Apply:
     rate, honest_for = table.share("rate", 1.0), table.whole("honest_for", 0)
     group = table.whole("group", 0) if table.flag("colluding", False) else None
+    if table.flag("rejoining", False):
+        return _hostile(table, sets, lambda members: Rejoining(group or 0))
     return _hostile(table, sets, lambda members: Liar(rate, group, honest_for))
 
 

@@ -5,10 +5,18 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+from peernet.core.events import Done
 from peernet.errors import CannotEncodeError
 from peernet.results import encode
+from peernet.wire.work import PullRefused, Taken
 from peernet_sim.faults.hostile import Honest
 from peernet_sim.model import World
+
+AWAY = 5.0
+"""Seconds that a liar takes to come back as somebody else."""
+
+LIES = 3
+"""Batches of lies that are taken in one of its lives: two strikes ban, and one more may be on its way."""
 
 
 def wrong(value: object, salt: int) -> object:
@@ -69,6 +77,27 @@ class Liar(Honest):
             lies = self._rate >= 1.0 or _draw(values, self._colluding) < self._rate
             salt = 1_000_003 + self._colluding
         return [wrong(value, salt) for value in values] if lies else values
+
+
+class Rejoining(Liar):
+    """A colluding liar that comes back under a fresh key, as somebody nobody knows: when it is told that it is
+    banned, and after a few lies in any case, as nobody is told in time."""
+
+    def __init__(self, group: int = 0) -> None:
+        super().__init__(1.0, group)
+        self.name = "rejoining liar"
+        self._taken = 0
+
+    def incoming(self, index: int, event: Any, world: World) -> list[Any]:
+        """Begin a new life when the old one is worth nothing any more."""
+        answer = event.value if isinstance(event, Done) else None
+        self._taken += isinstance(answer, Taken)
+        banned = isinstance(answer, PullRefused) and answer.why == "banned"
+        if banned or self._taken >= LIES:
+            self._taken = 0
+            world.after(0.0, lambda: world.crash(index))
+            world.after(AWAY, lambda: world.restart(index, with_state=False))
+        return [event]
 
 
 class Lazy(Honest):

@@ -21,7 +21,12 @@ def test_the_job_is_the_project_in_a_network_of_the_wanted_size() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("independent", "liar"), ("colluding", "colluding liar"), ("sleeper", "sleeping colluding liar")],
+    [
+        ("independent", "liar"),
+        ("colluding", "colluding liar"),
+        ("sleeper", "sleeping colluding liar"),
+        ("rejoining", "rejoining liar"),
+    ],
 )
 def test_the_share_of_liars_is_of_the_others(kind: Any, name: str) -> None:
     plan = job_plan(b"", peers=101, liars=0.2, liar_kind=kind)
@@ -50,6 +55,7 @@ def test_a_seed_draws_the_same_network_and_liars() -> None:
         ({"liars": 20.0}, "write 0.2"),
         ({"churn": -1.0}, "per cent"),
         ({"seed": -1}, "seed"),
+        ({"policy": "best"}, "'best' is no policy"),
     ],
 )
 def test_numbers_out_of_range_are_told(wrong: dict[str, Any], said: str) -> None:

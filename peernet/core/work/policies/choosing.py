@@ -1,8 +1,9 @@
-"""A policy by its name, as people write it and manifests carry it."""
+"""A policy by its name, as people write it and journals keep it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from peernet.core.work.policies.adaptive import Adaptive
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from peernet.core.work.policies.policy import Policy
     from peernet.core.work.policies.scores import Scores
     from peernet.core.work.trust import Trust
+
+    Make = Callable[[Trust, Scores], Policy]
 
 FORMS = (
     '"confidence:0.99", "majority:2/3" (2 equal of 3), "plain" (a trusted one or 2 equal), "adaptive", "poco:0.99"'
@@ -37,19 +40,34 @@ def choose(text: str, trust: Trust, scores: Scores) -> Policy:
     """Return the policy of this name. trust, scores: what the owner knows of the peers.
 
     Raises:
+        ValueError: as `read_policy`.
+    """
+    return read_policy(text)(trust, scores)
+
+
+def read_policy(text: str) -> Make:
+    """Return what makes the policy of this name, for an owner. Use it alone to check a name.
+
+    Raises:
         ValueError: there is no such policy, or it asks for what can't be.
     """
     if text == "plain":
-        return Quorum.of(None, None)
+        return _quorum(Quorum.of(None, None))
     if found := re.fullmatch(r"majority:([0-9]{1,4})/([0-9]{1,4})", text):
-        return Quorum.of(int(found[2]), int(found[1]))
+        return _quorum(Quorum.of(int(found[2]), int(found[1])))
     if text == "adaptive":
-        return Adaptive(scores)
+        return lambda _, scores: Adaptive(scores)
     if text == "poco":
-        text = f"poco:{trust.config.confidence}"
+        return lambda trust, scores: Poco(scores, trust.config.confidence)
     if found := re.fullmatch(f"(confidence|poco):{_NUMBER}", text):
         target = float(found[2])
         if not 0.5 < target < CERTAIN:
             raise ValueError(f"a confidence of {found[2]} can't be reached: it goes from 0.5 to {CERTAIN}")
-        return Confidence(target, trust) if found[1] == "confidence" else Poco(scores, target)
+        if found[1] == "poco":
+            return lambda _, scores: Poco(scores, target)
+        return lambda trust, _: Confidence(target, trust)
     raise ValueError(f"{text!r:.60} is no policy; there are {FORMS}")
+
+
+def _quorum(chosen: Quorum) -> Make:
+    return lambda _trust, _scores: chosen

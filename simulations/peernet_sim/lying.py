@@ -1,0 +1,54 @@
+"""Liars and policies as the command line asks for them, for any plan."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from peernet.core.work.policies import read_policy
+from peernet.errors import UsageError
+from peernet_sim.faults.catalogue import NOT_SUBMITTER
+from peernet_sim.faults.compiling import Apply, Compilation
+from peernet_sim.faults.liars import Liar, Rejoining
+from peernet_sim.faults.selection import Share
+from peernet_sim.model import Behaviour
+
+LiarKind = Literal["independent", "colluding", "sleeper", "rejoining"]
+
+SLEEP = 5
+"""Slices that a sleeper computes well before it lies."""
+
+
+def lying(share: float, kind: LiarKind) -> tuple[Apply, ...]:
+    """Return what makes a share of the peers lie, submitters excepted.
+
+    Raises:
+        UsageError: it is no share.
+    """
+    if not 0.0 <= share <= 1.0:
+        raise UsageError(f"liars are a share of the peers between 0 and 1, not {share:g}: for a fifth write 0.2")
+    if not share:
+        return ()
+
+    def make() -> Behaviour:
+        if kind == "rejoining":
+            return Rejoining()
+        return Liar(1.0, None if kind == "independent" else 0, SLEEP if kind == "sleeper" else 0)
+
+    def apply(to: Compilation) -> None:
+        to.behave(to.members(Share(NOT_SUBMITTER, share, "liars")), make)
+
+    return (apply,)
+
+
+def checked(policy: str) -> str:
+    """Return the name of a policy, or nothing for those that jobs have themselves.
+
+    Raises:
+        UsageError: there is no such policy.
+    """
+    try:
+        if policy:
+            read_policy(policy)
+    except ValueError as error:
+        raise UsageError(f"--policy: {error}") from None
+    return policy
