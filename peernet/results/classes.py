@@ -6,6 +6,7 @@ A name never causes an import and never runs code: it is looked up in the namesp
 from __future__ import annotations
 
 import enum
+import functools
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,7 +34,18 @@ def is_own(kind: type) -> bool:
     if top in _OURS or top in sys.stdlib_module_names:
         return False
     file = getattr(sys.modules.get(module), "__file__", None)
-    return file is None or not _INSTALLED & set(Path(file).parts)
+    if file is None:
+        return True
+    parents = Path(file).parents
+    depth = module.count(".") + (Path(file).stem == "__init__")
+    return not _is_installed(parents[min(depth, len(parents) - 1)])
+
+
+@functools.lru_cache(maxsize=256)
+def _is_installed(folder: Path) -> bool:
+    """Whether a folder on the path of imports holds installed packages: those of the interpreter, or those that
+    were built for a job."""
+    return bool(_INSTALLED & set(folder.parts)) or any(folder.glob("*.dist-info"))
 
 
 def name_of(kind: type) -> ClassName:

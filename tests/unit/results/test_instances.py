@@ -234,16 +234,35 @@ def test_nothing_is_imported_for_a_name() -> None:
         assert name not in sys.modules
 
 
-def test_what_counts_as_own() -> None:
-    installed = types.ModuleType("somewhere")
-    installed.__file__ = "/usr/lib/python3/site-packages/somewhere.py"
-    sys.modules["somewhere"] = installed
+@pytest.mark.parametrize(
+    ("module", "file", "own"),
+    [
+        ("somewhere", "usr/lib/python3/site-packages/somewhere.py", False),
+        ("somewhere.inner", "usr/lib/python3/dist-packages/somewhere/inner/__init__.py", False),
+        ("somewhere.inner", "built/somewhere/inner.py", False),
+        ("somewhere", "built/somewhere/__init__.py", False),
+        ("somewhere", "project/somewhere.py", True),
+        ("somewhere.inner", "project/somewhere/inner.py", True),
+        ("somewhere.inner", "inner.py", True),
+        ("json.somewhere", "project/json/somewhere.py", False),
+        ("peernet.somewhere", "project/peernet/somewhere.py", False),
+    ],
+)
+def test_what_counts_as_own(tmp_path: Path, module: str, file: str, own: bool) -> None:
+    (tmp_path / "built/somewhere-1.0.dist-info").mkdir(parents=True)
+    loaded = types.ModuleType(module)
+    loaded.__file__ = str(tmp_path / file)
+    sys.modules[module] = loaded
     try:
-        kind = type("Kind", (), {"__module__": "somewhere"})
-        assert not is_own(kind)
+        assert is_own(type("Kind", (), {"__module__": module})) is own
     finally:
-        del sys.modules["somewhere"]
-    assert is_own(kind) and is_own(shapes.Point) and not is_own(http.HTTPStatus)
+        del sys.modules[module]
+
+
+def test_classes_without_a_file_are_the_users() -> None:
+    assert is_own(type("Kind", (), {"__module__": "made_by_hand"}))
+    assert is_own(type("Kind", (), {"__module__": "__main__"}))
+    assert is_own(shapes.Point) and not is_own(http.HTTPStatus)
 
 
 def test_classes_that_functions_refer_to() -> None:
