@@ -59,8 +59,8 @@ MIN_MEMORY = 16 * 1024 * 1024
 MAX_BYTES_ASKED = 2**50
 """Memory and scratch that a project may ask for at the most: more than any machine has, well within a message."""
 
-MAX_SECONDS = 10.0**9
-"""Seconds that a project may ask for: thirty years, the bound of the field in messages."""
+MAX_SECONDS = 10.0**8
+"""Seconds that a slice may run at the most: three years, a tenth of what clocks and fields of messages take."""
 
 MAX_DECIMAL_EXPONENT = 1_000_000
 """The power of ten of a Decimal's first digit, either way. Ten bytes can say 1E+999999999, and the first

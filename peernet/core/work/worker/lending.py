@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from peernet.config.project import MAX_SECONDS
 from peernet.core.adverts import Adverts
 from peernet.core.context import Context
 from peernet.core.work.needs import Caps, lacks, lacks_packages, listed
@@ -93,7 +94,7 @@ class Lending:
         """Return the limits of a slice: what its job needs, else the default, and never more than is lent."""
         box, caps = self._ctx.config.box, self.caps(owner)
         return Allowance(
-            seconds=min(needs.seconds or box.seconds, caps.seconds or float("inf")),
+            seconds=min(needs.seconds or box.seconds, caps.seconds or MAX_SECONDS),
             memory=_least(needs.memory or box.memory, caps.memory),
             scratch=_least(needs.scratch or box.scratch, caps.scratch),
         )

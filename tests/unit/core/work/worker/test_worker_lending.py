@@ -8,6 +8,7 @@ import pytest
 
 from peernet.config import BoxConfig, WorkConfig
 from peernet.config.lending import LendConfig
+from peernet.config.project import MAX_SECONDS
 from peernet.core.effects import Note, OpenBox
 from peernet.wire.codec import decode_body, encode_body
 from peernet.wire.signed import Advert, Needs
@@ -126,6 +127,14 @@ def test_a_slice_whose_job_says_nothing_gets_the_default_or_what_is_lent_if_that
     scene = make_scene(lend=LendConfig(memory=64 * GIB, seconds=1e6, scratch=64 * GIB))
     _, run = run_of(scene, make_owner(scene, "owner", timeout=0.0))
     assert (run.memory, run.seconds, run.scratch) == (BOX.memory, BOX.seconds, BOX.scratch)
+
+
+def test_no_job_of_an_own_key_runs_longer_than_a_box_can_measure(make_scene, make_owner):
+    scene = make_scene()
+    mine = make_owner(scene, "mine", timeout=1e9)
+    scene.ctx.mine[mine.peer] = None
+    _, run = run_of(scene, mine)
+    assert run.seconds == MAX_SECONDS
 
 
 def test_the_advert_tells_packages_and_what_is_lent(make_scene, machine):
