@@ -90,7 +90,8 @@ class NoSliceLost(Invariant):
                 raise self.broken(text, machine.index) from error
             for entry in job.slices.undecided.values():
                 out = any(lease.state in OUT or lease.claim is not None for lease in entry.leases.values())
-                waits = entry.index in job.slices.fresh or entry.index in job.slices.partial
+                slices = job.slices
+                waits = any(entry.index in pool for pool in (slices.fresh, slices.partial, slices.held))
                 if not (out or waits or entry.state == "failed"):
                     text = f"slice {entry.index} is {entry.state}, and nobody has it or will get it"
                     raise self.broken(f"peer {machine.index}: {text}", machine.index)
