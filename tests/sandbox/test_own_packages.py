@@ -9,11 +9,12 @@ import pytest
 import trio
 from siege.campaign import inputs
 from siege.catalogue import TIGHT
+from siege.tiers import missing
 
 from peernet.config import BoxConfig
 from peernet.project import Bundle
 from peernet.results import decode
-from peernet.sandbox import choose, make_executor
+from peernet.sandbox import make_executor
 
 pytestmark = pytest.mark.real
 
@@ -59,9 +60,8 @@ def environment(tmp_path: Path) -> Iterator[Path]:
 def test_no_module_of_a_stranger_is_imported_in_the_zygote(
     tier: str, beside: bool, environment: Path, tmp_path: Path
 ) -> None:
-    found = choose(tmp_path / "probe", BoxConfig(), tier)
-    if found.tier is None:
-        pytest.skip("; ".join(found.notes))
+    if lack := missing(tier):
+        pytest.skip(lack)
 
     async def first_slice() -> object:
         executor = make_executor(tier, tmp_path / "boxes", BoxConfig())

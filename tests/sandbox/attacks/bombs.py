@@ -115,12 +115,12 @@ def timers(context: Context) -> int:
 
 def lift_limits(_: Context) -> list[str]:
     """Take one's own limits away, those that the box has set and those that one has lowered oneself."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(32, most), most - 1))
     lifted = []
     for name in ("AS", "CPU", "NOFILE", "NPROC", "FSIZE", "MEMLOCK"):
         kind = getattr(resource, f"RLIMIT_{name}")
-        _, hard = resource.getrlimit(kind)
+        hard = resource.getrlimit(kind)[1]
         if hard == resource.RLIM_INFINITY:
             continue
         with contextlib.suppress(OSError, ValueError):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from typing import Any
 
 Context = dict[str, object]
 
 
-def _say(family: int, kind: int, address: object, context: Context) -> str:
+def _say(family: int, kind: int, address: Any, context: Context) -> str:
     with socket.socket(family, kind) as link:
         link.settimeout(2)
         link.connect(address)

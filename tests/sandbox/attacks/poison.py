@@ -13,6 +13,8 @@ import threading
 import time
 from pathlib import Path
 
+from attacks import kernel
+
 Context = dict[str, object]
 
 _CACHED_INT = 250
@@ -98,13 +100,14 @@ _awake: list[float] = []
 """Processor seconds when the slice was over."""
 
 
-def leave_awake(_: Context) -> str:
+def leave_awake(context: Context) -> str:
     """Go on computing when the slice is over and paid for, by a thread."""
 
     def spin() -> None:
         while True:
             pass
 
+    kernel.LIBC.prctl(15, f"{context['marker']}-k".encode(), 0, 0, 0)  # how the test finds this process
     threading.Thread(target=spin, daemon=True).start()
     _awake.append(time.process_time())
     return "left"

@@ -25,10 +25,10 @@ from peernet.config import BoxConfig
 from peernet.errors import BoxError, CannotDecodeError
 from peernet.project import Bundle, Cutter
 from peernet.results import decode
-from peernet.sandbox import Box, Executor, Outcome, choose, make_executor
-from siege.bare import IDLE_SECONDS
+from peernet.sandbox import Box, Executor, Outcome, make_executor
 from siege.catalogue import ATTACKS, LOOSE, TIGHT, Attack, Control
 from siege.result import Result
+from siege.tiers import missing
 from siege.world import World, lan_address
 
 SECRET = "PEERNET_TEST_SECRET"
@@ -105,11 +105,12 @@ class Campaign:
 
     async def _in_box(self, attack: Attack, *, naive: bool) -> Result:
         """Run its steps, the last of which is judged."""
+        awake = ""
         for step in attack.steps[:-1]:
             await self._run(step, attack, naive)
             if attack.reuse:
-                await trio.sleep(IDLE_SECONDS)
-        return await self._run(attack.steps[-1], attack, naive)
+                awake = self._world.awake()
+        return replace(await self._run(attack.steps[-1], attack, naive), awake=awake)
 
     async def _run(self, step: str, attack: Attack, naive: bool) -> Result:
         box = await self._opened(attack.reuse)
@@ -244,11 +245,9 @@ async def carry_out(tier: str, folder: Path, names: list[str]) -> None:
 
 def main() -> None:
     tier, folder, names = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
-    findings = choose(folder / "probe", BoxConfig(), tier)
-    if findings.tier is None:
-        reason = f"tier {tier} does not work here: {'; '.join(findings.notes)}"
+    if lack := missing(tier):
         for name in names:
-            show(Line(name, skipped=reason))
+            show(Line(name, skipped=lack))
         return
     (folder / "world").mkdir()
     trio.run(carry_out, tier, folder, names)

@@ -62,7 +62,7 @@ class Attack:
     same. proof: for `Control.PROOF`.
     root: only root can do it without a box. optional: this machine's kernel may refuse it by itself; a run without
     any box says whether it does. beside: an honest slice runs at the same time. reuse: in a box that keeps
-    processes, left idle for a while between the steps. naive: the control's peer loads results as pickles.
+    processes, looked at between the steps. naive: the control's peer loads results as pickles.
     """
 
     name: str
@@ -179,7 +179,7 @@ _POISON = [
     Attack(
         "poison.awake",
         ("poison.leave_awake", "poison.find_awake"),
-        judge=more_than(IDLE_SECONDS * 200),
+        judge=lambda result, _: result.awake,
         control=Control.BARE,
         control_judge=more_than(IDLE_SECONDS * 20),
         reuse=True,

@@ -1,7 +1,7 @@
 """A peer with running slices, to be killed. `python -m siege.holder TIER FOLDER NAME HOW...`
 
 Opens a box and runs a slice for each HOW in it ("quietly", or "defiantly": with every trick to outlive its peer).
-The slices carry NAME as the name of their process. Exits, saying what is missing, if the tier does not work here.
+The slices carry NAME as the name of their process. Exits with `LACKING` where the tier can't run.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from pathlib import Path
 import trio
 
 from peernet.config import BoxConfig
-from peernet.sandbox import choose, make_executor
+from peernet.sandbox import make_executor
 from siege.campaign import bundle, inputs
 from siege.catalogue import TIGHT
+from siege.tiers import missing
+
+LACKING = 77
+"""The exit code where the machine can't run the tier."""
 
 
 async def main(tier: str, folder: Path, name: str, ways: list[str]) -> None:
@@ -27,7 +31,7 @@ async def main(tier: str, folder: Path, name: str, ways: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    found = choose(Path(sys.argv[2]) / "probe", BoxConfig(), sys.argv[1])
-    if found.tier is None:
-        sys.exit("; ".join(found.notes))
+    if lack := missing(sys.argv[1]):
+        print(lack, file=sys.stderr)
+        sys.exit(LACKING)
     trio.run(main, sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4:])

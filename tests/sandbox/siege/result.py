@@ -14,7 +14,8 @@ class Result:
     """status: of the outcome; "dead" if the box failed. value: what the payload returned, as far as it decodes.
 
     error: of the outcome or the box. output: what it printed, as kept. grown: bytes by which the peer grew.
-    beside: what went wrong with an honest slice that ran at the same time, or nothing.
+    beside: what went wrong with an honest slice that ran at the same time. awake: which process went on after its
+    slice.
     """
 
     status: str
@@ -23,6 +24,7 @@ class Result:
     output: str = ""
     grown: int = 0
     beside: str = ""
+    awake: str = ""
 
 
 Judge = Callable[[Result, World], str]

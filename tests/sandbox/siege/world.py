@@ -27,6 +27,10 @@ PLACES = ("/tmp", "/var/tmp", "/dev/shm")
 _IPC_RMID = 0
 
 
+IDLE_PATIENCE = 10.0
+"""Seconds in which a busy machine surely stops a process. It takes that long only if the attack works."""
+
+
 class World:
     """All that a payload is told of (`context`), and what of it has been touched.
 
@@ -144,6 +148,15 @@ class World:
         """The processes that carry the marker as their name."""
         return processes_named(self.marker)
 
+    def awake(self) -> str:
+        """Kept processes that do not stand still, though no slice runs in them."""
+        deadline = time.monotonic() + IDLE_PATIENCE
+        while awake := processes_named(f"{self.marker}-k", besides=psutil.STATUS_STOPPED):
+            if time.monotonic() > deadline:
+                return f"the processes {awake} compute on"
+            time.sleep(0.03)
+        return ""
+
     def ipc_left(self) -> str:
         """System V objects with the test's key. They are removed."""
         libc = ctypes.CDLL(None)
@@ -213,10 +226,10 @@ def lan_address() -> str:
     return ""
 
 
-def processes_named(name: str) -> list[int]:
-    """The live processes whose `/proc/PID/comm` is this name."""
+def processes_named(name: str, besides: str = "") -> list[int]:
+    """The live processes whose `/proc/PID/comm` is this name. besides: but those with this status."""
     found = []
     for process in psutil.process_iter(["name", "status"]):
-        if process.info["name"] == name[:15] and process.info["status"] != psutil.STATUS_ZOMBIE:
+        if process.info["name"] == name[:15] and process.info["status"] not in (psutil.STATUS_ZOMBIE, besides):
             found.append(process.pid)
     return found
