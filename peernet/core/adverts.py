@@ -128,6 +128,7 @@ class Adverts:
             slice_memory=caps.memory,
             slice_seconds=caps.seconds,
             slice_scratch=caps.scratch,
+            builds=self._ctx.config.lend.build,
         )
 
     def _free(self) -> int:
