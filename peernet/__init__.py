@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from peernet.api import Job, Peer
     from peernet.errors import PeernetError
-    from peernet.project import Project, parallel
+    from peernet.project import Project, numpy_rng, parallel, rng
     from peernet.results import decode, encode
 
 __version__ = "0.1.0"
@@ -25,9 +25,22 @@ _HOMES = {
     "parallel": "peernet.project",
     "decode": "peernet.results",
     "encode": "peernet.results",
+    "numpy_rng": "peernet.project",
+    "rng": "peernet.project",
 }
 
-__all__ = ["Job", "Peer", "PeernetError", "Project", "__version__", "decode", "encode", "parallel"]
+__all__ = [
+    "Job",
+    "Peer",
+    "PeernetError",
+    "Project",
+    "__version__",
+    "decode",
+    "encode",
+    "numpy_rng",
+    "parallel",
+    "rng",
+]
 
 
 def __getattr__(name: str) -> object:

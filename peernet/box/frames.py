@@ -105,8 +105,8 @@ class Message:
     """The base of every message: a frozen dataclass of plain values.
 
     A field named `body` is the frame's body; the others are its header, together with `kind`, the class's name
-    in lower case. Field types may be int, float, str, bool, tuple[int, ...], a dataclass of such, a dict of plain
-    values, and each of them or None.
+    in lower case. Field types may be int, float, str, bytes, bool, tuple[int, ...], a dataclass of such, a dict of
+    plain values, and each of them or None.
     """
 
     __slots__ = ()

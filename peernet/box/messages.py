@@ -45,11 +45,12 @@ class Open(Message):
 
 @dataclass(frozen=True, slots=True)
 class Run(Message):
-    """Run one slice. body: its encoded input."""
+    """Run one slice. body: its encoded input. seed: of the random numbers that its calls draw."""
 
     id: int
     limits: Limits
     body: bytes
+    seed: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,11 @@ class Done(Message):
 
 @dataclass(frozen=True, slots=True)
 class Order(Message):
-    """What a waiting child has to do. body: the encoded input."""
+    """What a waiting child has to do. body: the encoded input. seed: as in `Run`."""
 
     limits: Limits
     body: bytes
+    seed: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

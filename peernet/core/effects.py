@@ -130,7 +130,8 @@ class OpenBox(msgspec.Struct, frozen=True, gc=False):
 class RunSlice(msgspec.Struct, frozen=True, gc=False):
     """Run a slice in the job's box. `Began(id)` when it starts; Done(value: SliceOutcome).
 
-    seconds: wall time it may take, and processor time: it has one slot. memory, scratch: bytes. 0: the default."""
+    seconds: wall time it may take, and processor time: it has one slot. memory, scratch: bytes. 0: the default.
+    seed: of the random numbers that its calls draw."""
 
     id: int
     job: JobId
@@ -138,6 +139,7 @@ class RunSlice(msgspec.Struct, frozen=True, gc=False):
     seconds: float
     memory: int
     scratch: int = 0
+    seed: bytes = b""
 
 
 class KillSlice(msgspec.Struct, frozen=True, gc=False):

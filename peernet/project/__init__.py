@@ -13,6 +13,7 @@ from peernet.project.options import Options, make_options, override
 
 if TYPE_CHECKING:
     from peernet.project.bundle import Bundle
+    from peernet.project.chance import numpy_rng, rng
     from peernet.project.collector import bundle_project, collect
     from peernet.project.cut import Cut, Cutter, open_input
     from peernet.project.fold import Folder
@@ -31,7 +32,9 @@ _HOMES = {
     "load_function": "load",
     "load_project": "load",
     "materialise": "load",
+    "numpy_rng": "chance",
     "open_input": "cut",
+    "rng": "chance",
     "run_slice": "run",
 }
 
@@ -51,9 +54,11 @@ __all__ = [
     "load_project",
     "make_options",
     "materialise",
+    "numpy_rng",
     "open_input",
     "override",
     "parallel",
+    "rng",
     "run_slice",
 ]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from peernet.errors import TaskError
+from peernet.project.chance import seeded
 from peernet.project.load import LoadedFunction
 from peernet.project.pickledresults import pickle_result
 from peernet.project.trace import describe, user_traceback
@@ -24,8 +25,10 @@ class TaskFailure(TaskError):
         self.index = index
 
 
-def run_slice(function: LoadedFunction, inputs: Sequence[Any]) -> list[Any]:
+def run_slice(function: LoadedFunction, inputs: Sequence[Any], seed: bytes = b"") -> list[Any]:
     """Call the function for each input, or once for all where it wants the whole slice.
+
+    seed: of what the calls draw from `rng`, at most 64 bytes.
 
     Returns:
         The results in order; one of them for a whole slice. Pickles of them where the project asks for that.
@@ -34,19 +37,20 @@ def run_slice(function: LoadedFunction, inputs: Sequence[Any]) -> list[Any]:
         TaskFailure: a call raised, or asked the interpreter to exit.
         CannotEncodeError: a result can't be pickled.
     """
-    results = _call(function, inputs)
+    results: list[Any] = []
+    with seeded(seed, results):
+        _call(function, inputs, results)
     return [pickle_result(result) for result in results] if function.pickles else results
 
 
-def _call(function: LoadedFunction, inputs: Sequence[Any]) -> list[Any]:
-    results: list[Any] = []
+def _call(function: LoadedFunction, inputs: Sequence[Any], results: list[Any]) -> None:
     try:
         if function.whole_slice:
-            return [function.call(inputs)]
+            results.append(function.call(inputs))
+            return
         call, keep = function.call, results.append
         for argument in inputs:
             keep(call(argument))
-        return results
     except BaseException as error:  # noqa: BLE001 - told next
         # The child is the user's alone: whatever leaves the function, an exit too, is the failure of its call.
         index = None if function.whole_slice else len(results)

@@ -148,7 +148,8 @@ class Boxes:
         if box is None:
             raise BoxError("the box of the job is closed")
         data = await self._payloads.get(effect.input)
-        ran = await box.run(data, self._allowed(effect), lambda: self._post(Began(effect.id)))
+        began = partial(self._post, Began(effect.id))
+        ran = await box.run(data, self._allowed(effect), began, seed=effect.seed)
         value = None if ran.value is None else await self._payloads.keep(ran.value)
         return SliceOutcome(
             status=ran.status.value,

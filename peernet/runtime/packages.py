@@ -35,9 +35,11 @@ class EquippedBox:
         self._box = box
         self._release: Callable[[], None] | None = release
 
-    async def run(self, data: bytes, limits: Limits, on_start: Callable[[], None]) -> Outcome:
+    async def run(
+        self, data: bytes, limits: Limits, on_start: Callable[[], None], *, seed: bytes = b""
+    ) -> Outcome:
         """See `Box.run`."""
-        return await self._box.run(data, limits, on_start)
+        return await self._box.run(data, limits, on_start, seed=seed)
 
     async def aclose(self) -> None:
         """See `Box.aclose`."""

@@ -40,11 +40,13 @@ class Outcome:
 class Box(Protocol):
     """The box of one job on a worker. Slices run in it, each in a fresh process."""
 
-    async def run(self, data: bytes, limits: Limits, on_start: Callable[[], None]) -> Outcome:
+    async def run(
+        self, data: bytes, limits: Limits, on_start: Callable[[], None], *, seed: bytes = b""
+    ) -> Outcome:
         """Run one slice and return how it ended. May be called as often at once as the box has slots; more wait.
 
-        data: the slice's encoded input. on_start: called once when the slice begins to run. If the calling task is
-        cancelled, the slice is killed.
+        data: the slice's encoded input. on_start: called once when the slice begins to run. seed: of the
+        random numbers that its calls draw. If the calling task is cancelled, the slice is killed.
 
         Raises:
             BoxError: the box itself failed; the slice may run elsewhere. It is of no more use then: close it.

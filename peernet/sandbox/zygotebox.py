@@ -77,7 +77,9 @@ class ZygoteBox:
         if self._failure is not None:
             raise BoxError(str(self._failure))
 
-    async def run(self, data: bytes, limits: Limits, on_start: Callable[[], None]) -> Outcome:
+    async def run(
+        self, data: bytes, limits: Limits, on_start: Callable[[], None], *, seed: bytes = b""
+    ) -> Outcome:
         """See `Box.run`."""
         await self._free.acquire()
         if self._failure is not None:
@@ -85,7 +87,7 @@ class ZygoteBox:
             raise BoxError(str(self._failure))
         number = next(self._numbers)
         running = self._running[number] = _Running(on_start)
-        self._outbox.send_nowait(Run(number, limits, data))
+        self._outbox.send_nowait(Run(number, limits, data, seed))
         with trio.move_on_after(limits.seconds + self._config.grace_seconds) as patience:
             try:
                 await running.ended.wait()

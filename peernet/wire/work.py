@@ -24,6 +24,9 @@ MAX_LEASES = 64
 
 BATCH_LIMIT = 64 * 1024
 
+SEED_BYTES = 16
+"""Of a slice's seed: so many that two slices of any number of jobs never share one."""
+
 
 class WirePayload(Message, frozen=True, array_like=True, gc=False):
     """Bytes by digest: inline when small, else a blob to be pulled from the sender."""
@@ -62,13 +65,15 @@ class PullRefused(Message, frozen=True, array_like=True, gc=False, tag=42):
 
 
 class LeaseGrant(Message, frozen=True, array_like=True, gc=False):
-    """One slice lent. `seconds`: how long it may run before it is late. `calls`: how many calls it holds."""
+    """One slice lent. `seconds`: how long it may run before it is late. `calls`: how many calls it holds. `seed`:
+    of the random numbers that its calls draw, equal in all leases of the slice."""
 
     lease: LeaseKey
     attempt: SmallCount
     seconds: Seconds
     calls: Count
     input: WirePayload
+    seed: Annotated[bytes, Meta(min_length=SEED_BYTES, max_length=SEED_BYTES)]
 
 
 class Grant(Message, frozen=True, array_like=True, gc=False, tag=43):

@@ -133,7 +133,7 @@ class Boxes:
             return
         shelf.running[effect.id] = effect.job
         self._tell(machine, Began(effect.id), 0.0)
-        computed = self._tasks.compute(task, data)
+        computed = self._tasks.compute(task, data, effect.seed)
         size = task.slice_size or computed.calls
         share = min(1.0, computed.calls / size) if size else 1.0
         jitter = self._rng.lognormvariate(0.0, JITTER)
@@ -153,7 +153,7 @@ class Boxes:
         if late:
             result = failed("timeout", f"the slice ran longer than {effect.seconds:g} s", None, seconds)
         else:
-            computed = self._tasks.compute(task, data)
+            computed = self._tasks.compute(task, data, effect.seed)
             if computed.values is None:
                 assert computed.failure is not None
                 result = computed.failure

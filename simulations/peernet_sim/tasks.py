@@ -99,7 +99,7 @@ class Tasks:
     def __init__(self) -> None:
         self._stack = ExitStack()
         self._tasks: dict[Digest, Task] = {}
-        self._known: dict[tuple[Digest, Digest], Computed] = {}
+        self._known: dict[tuple[Digest, Digest, bytes], Computed] = {}
 
     def add(self, plan: JobPlan, number: int) -> Task:
         """Take in the `number`-th job of the plan.
@@ -122,12 +122,12 @@ class Tasks:
         """Return the task of a bundle."""
         return self._tasks.get(bundle)
 
-    def compute(self, task: Task, data: bytes) -> Computed:
-        """Return what an honest peer gets for the input of a slice."""
-        key = (task.digest, digest(data))
+    def compute(self, task: Task, data: bytes, seed: bytes) -> Computed:
+        """Return what an honest peer gets for the input of a slice with this seed."""
+        key = (task.digest, digest(data), seed)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = _compute(task.function, data)
+            known = self._known[key] = _compute(task.function, data, seed)
         return known
 
 
@@ -154,10 +154,10 @@ def failed(
     return SliceOutcome(status, None, error, call, traceback, seconds, seconds)
 
 
-def _compute(function: LoadedFunction, data: bytes) -> Computed:
+def _compute(function: LoadedFunction, data: bytes, seed: bytes) -> Computed:
     inputs = open_input(data)
     try:
-        return Computed(len(inputs), tuple(run_slice(function, inputs)), None)
+        return Computed(len(inputs), tuple(run_slice(function, inputs, seed)), None)
     except TaskFailure as error:
         text = str(error)
         return Computed(len(inputs), None, failed("error", text, error.index, 0.0, error.traceback))

@@ -66,9 +66,9 @@ class VirtualExecutor:
         """See `Executor.aclose`."""
         await trio.lowlevel.checkpoint()
 
-    async def run(self, task: Task, data: bytes, limits: Limits) -> Outcome:
+    async def run(self, task: Task, data: bytes, limits: Limits, seed: bytes) -> Outcome:
         """Run a slice: wait as long as it takes, and return what this peer says came out."""
-        computed = self._tasks.compute(task, data)
+        computed = self._tasks.compute(task, data, seed)
         size = task.slice_size or computed.calls
         share = min(1.0, computed.calls / size) if size else 1.0
         jitter = self._rng.lognormvariate(0.0, JITTER)
@@ -101,7 +101,9 @@ class VirtualBox:
         self._scopes: dict[trio.CancelScope, None] = {}
         self._closed = False
 
-    async def run(self, data: bytes, limits: Limits, on_start: Callable[[], None]) -> Outcome:
+    async def run(
+        self, data: bytes, limits: Limits, on_start: Callable[[], None], *, seed: bytes = b""
+    ) -> Outcome:
         """See `Box.run`."""
         outcome: Outcome | None = None
         with trio.CancelScope() as scope:
@@ -110,7 +112,7 @@ class VirtualBox:
                 async with self._free:
                     if not self._closed:
                         on_start()
-                        outcome = await self._executor.run(self._task, data, limits)
+                        outcome = await self._executor.run(self._task, data, limits, seed)
             finally:
                 del self._scopes[scope]
         if outcome is None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from peernet.core.events import Failed, Outcome
 from peernet.core.work.owner.leases import Lease
+from peernet.core.work.owner.seeds import slice_seed
 from peernet.core.work.owner.slices import Slice
 from peernet.types import LeaseId, PeerId
 from peernet.wire.work import MAX_LEASES, Grant, LeaseGrant, Recall, Recalled, WirePayload
@@ -175,7 +176,8 @@ class Drawing:
         job.save_lease(lease)
         given = entry.input
         payload = WirePayload(given.digest, given.size, given.inline)
-        return LeaseGrant(lease.id, lease.attempt, seconds, entry.calls, payload)
+        seed = slice_seed(job.record.secret, entry.index)
+        return LeaseGrant(lease.id, lease.attempt, seconds, entry.calls, payload, seed)
 
     def _recall_unwanted(self) -> None:
         job = self._job

@@ -14,6 +14,7 @@ from peernet.core.records import JobRecord
 from peernet.core.work.owner.crew import Crew
 from peernet.core.work.owner.fitting import NO_OWN
 from peernet.core.work.owner.job import Job
+from peernet.core.work.owner.seeds import job_secret
 from peernet.core.work.owner.sizing import Sizing
 from peernet.core.work.policies import choose, policy_text
 from peernet.identity.digest import digest
@@ -160,6 +161,7 @@ class Preparation:
             patience=given.patience,
             length=opened.length,
             submitted=ctx.now.wall,
+            secret=job_secret(self._host),
         )
 
     def _has_own(self) -> bool:

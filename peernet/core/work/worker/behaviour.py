@@ -196,7 +196,7 @@ class Worker:
         if sent.inline is not None and (len(sent.inline) != sent.size or digest(sent.inline) != sent.digest):
             self._ctx.refuse("grant: altered input", peer, f"{sent.size} bytes")
             return None
-        return Lease(grant.lease, grant.calls, Payload(sent.digest, sent.size, sent.inline))
+        return Lease(grant.lease, grant.calls, Payload(sent.digest, sent.size, sent.inline), grant.seed)
 
     def _on_recall(self, peer: PeerId, body: Body) -> Body:
         assert isinstance(body, Recall)

@@ -37,12 +37,13 @@ class Box(Enum):
 
 @dataclass(slots=True)
 class Lease:
-    """A slice that was lent. tries: how often fetching or running it has failed through no fault of its code.
-    box_round: which box of the job it runs in."""
+    """A slice that was lent. seed: of the random numbers that its calls draw. tries: how often fetching or running
+    it has failed through no fault of its code. box_round: which box of the job it runs in."""
 
     id: LeaseId
     calls: int
     input: Payload
+    seed: bytes
     tries: int = 0
     box_round: int = 0
 

@@ -147,7 +147,7 @@ class Runner:
         allowed = self._lending.allow(held.owner, manifest.needs)
         number = self._ctx.ask(
             lambda number: RunSlice(
-                number, held.job, lease.input, allowed.seconds, allowed.memory, allowed.scratch
+                number, held.job, lease.input, allowed.seconds, allowed.memory, allowed.scratch, lease.seed
             ),
             lambda outcome: self._ended(outcome.id, outcome),
         )

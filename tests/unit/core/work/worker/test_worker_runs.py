@@ -99,7 +99,7 @@ def test_an_input_that_is_not_what_it_says_is_refused(scene, owner):
     owner.open_box()
     owner.grant(1, size=5)
     wrong = WirePayload(digest(b"something else"), 7, b"input 2")
-    scene.message(owner.peer, Grant(owner.job, (LeaseGrant(owner.id(2), 1, 60.0, 1, wrong),)))
+    scene.message(owner.peer, Grant(owner.job, (LeaseGrant(owner.id(2), 1, 60.0, 1, wrong, bytes(16)),)))
     owner.grant(3, size=1 << 40, blob=True)
     assert scene.refusals() == {"grant: altered input": 2, "grant: input too large": 1}
     assert scene.take(RunSlice) == [] and scene.take(Fetch) == []
