@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from peernet.errors import UsageError
 
@@ -76,6 +76,23 @@ class _SyncedFile(io.TextIOWrapper):
 def new_file(path: Path) -> TextIO:
     """Open a new file for ASCII text, such as JSON, that is on the disk once it is closed."""
     return _SyncedFile(path.open("xb"), encoding="ascii", newline="\n")
+
+
+class _SyncedBytes(io.BufferedWriter):
+    """Bytes that are on the disk, or have failed, once they are closed."""
+
+    def close(self) -> None:
+        if not self.closed:
+            try:
+                self.flush()
+                os.fsync(self.fileno())
+            finally:
+                super().close()
+
+
+def new_binary(path: Path) -> BinaryIO:
+    """Open a new file for bytes, that is on the disk once it is closed."""
+    return _SyncedBytes(path.open("xb", buffering=0))
 
 
 def why(error: OSError) -> str:

@@ -30,6 +30,7 @@ _COMMANDS = {
     "jobs": "List the jobs that were submitted from here.",
     "show": "Show one job with all its numbers.",
     "results": "Get the results of a job, as often as you like.",
+    "verify": "Check results against what the workers have signed.",
     "stop": "Stop a job.",
     "trust": "Show how far peers are trusted and why, or mark some as my own.",
     "block": "Take no results of a peer, and give it no work.",

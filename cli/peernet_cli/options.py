@@ -42,6 +42,7 @@ output_option = click.option(
     "--output",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Write results.json and stats.json to this new folder; where it exists, to DIR-2, DIR-3, ...",
+    help="Write results.json, stats.json and what `peernet verify` needs to this new folder; where it exists, to "
+    "DIR-2, DIR-3, ...",
 )
 """Where results go. An existing folder is never touched."""

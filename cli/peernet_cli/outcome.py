@@ -11,6 +11,7 @@ from typing import TextIO, cast
 from peernet.errors import StorageError
 from peernet.results import decode, to_json, write_json, write_json_list
 from peernet.wire.control import FinalValue, JobRow, SliceValue
+from peernet_cli.evidence import Evidence, write_evidence
 from peernet_cli.folders import check_new_folder, new_file, new_folder, why
 from peernet_cli.stats import counted, stats_of, summary_of
 
@@ -99,10 +100,11 @@ def check_output(output: Path | None) -> None:
     check_new_folder(output, "-o", "the results")
 
 
-def save(row: JobRow, encoded: Encoded, output: Path) -> Path:
+def save(row: JobRow, encoded: Encoded, output: Path, evidence: Evidence | None = None) -> Path:
     """Write results.json and stats.json into a new folder and return it: `output`, or the next free suffix.
 
-    The files are written beside it first, so that the folder appears whole or not at all.
+    evidence: of the job, to be written beside them; None where no peer has run it. The files are written beside
+    it first, so that the folder appears whole or not at all.
 
     Raises:
         StorageError: the disk refused. Nothing is left behind, and the results are still with the peer.
@@ -113,6 +115,8 @@ def save(row: JobRow, encoded: Encoded, output: Path) -> Path:
                 write_results(row, encoded, stream)
             with new_file(folder.path / "stats.json") as stream:
                 stream.write(json.dumps(stats_of(row), indent=2) + "\n")
+            if evidence is not None:
+                write_evidence(row, evidence, folder.path)
             return folder.publish()
     except OSError as error:
         again = f"nothing is lost: `peernet results {row.job[:10]} -o ELSEWHERE` writes them again"

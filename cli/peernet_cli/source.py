@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from peernet.api.client import ControlClient
 from peernet.errors import ConnectionLostError, NoPeerRunningError
 from peernet.storage.home import Home
-from peernet.wire.control import FinalValue, JobReply, JobRow, JobsReply, ListJobs, Results, Show, SliceValue
+from peernet.wire.control import (
+    ControlReply,
+    Evidence,
+    EvidenceBatch,
+    EvidenceHead,
+    EvidenceSlice,
+    FinalValue,
+    JobReply,
+    JobRow,
+    JobsReply,
+    ListJobs,
+    Results,
+    Show,
+    SliceValue,
+)
 
 ENDED = frozenset({"done", "failed", "stopped"})
 """States that a job does not leave."""
@@ -44,18 +59,37 @@ class Jobs:
         Raises:
             ConnectionLostError: the peer ended meanwhile. StorageError: a result is gone from the disk.
         """
+        for reply in self._stream(Results(row.job), lambda history: history.job_replies(self.home, row.job, 0)):
+            if isinstance(reply, SliceValue | FinalValue):
+                yield reply
+
+    def evidence(self, row: JobRow, *, whole: bool) -> Iterator[EvidenceHead | EvidenceBatch | EvidenceSlice]:
+        """Yield why the slices of a job were accepted, in order. whole: with what `peernet verify` needs.
+
+        Raises:
+            ConnectionLostError: the peer ended meanwhile. StorageError: a result is gone from the disk.
+        """
+        request = Evidence(row.job, whole)
+        for reply in self._stream(
+            request, lambda history: history.evidence_replies(self.home, row.job, whole=whole)
+        ):
+            if isinstance(reply, EvidenceHead | EvidenceBatch | EvidenceSlice):
+                yield reply
+
+    def _stream(
+        self, request: Results | Evidence, offline: Callable[[Any], Iterable[ControlReply]]
+    ) -> Iterator[ControlReply]:
+        """Yield replies up to the job's own, which ends them. offline: gives them from `runtime.history`."""
         try:
-            replies = self.client.stream(Results(row.job))
-            first = next(replies, None)
+            replies = self.client.stream(request)
+            reply = next(replies, None)
         except NoPeerRunningError:
             from peernet.runtime import history
 
-            replies = iter(history.job_replies(self.home, row.job, 0))
-            first = next(replies, None)
-        reply = first
+            replies = iter(offline(history))
+            reply = next(replies, None)
         while reply is not None and not isinstance(reply, JobReply):
-            if isinstance(reply, SliceValue | FinalValue):
-                yield reply
+            yield reply
             reply = next(replies, None)
         if reply is None:
             raise ConnectionLostError("the peer ended before it gave all results; run `peernet results` again")

@@ -20,6 +20,7 @@ from peernet.project import collect, make_options
 from peernet.runtime.machine import usable_cores
 from peernet.storage.home import Home
 from peernet.wire.control import JobRow, Submit
+from peernet_cli.evidence import Evidence
 from peernet_cli.outcome import Encoded, check_output, inline_json, save, summary
 from peernet_cli.progress import follow
 from peernet_cli.source import Jobs
@@ -91,7 +92,8 @@ def run(terminal: Terminal, choices: Choices) -> None:
             terminal.emit({"event": row.state} | failure_of(row))
         raise_for_end(row)
         jobs = Jobs(home)
-        hand_out(terminal, row, lambda: jobs.values(row), choices.output)
+        evidence = jobs.evidence(row, whole=True)
+        hand_out(terminal, row, lambda: jobs.values(row), choices.output, evidence)
 
 
 def _tell_submitted(terminal: Terminal, choices: Choices, job: Job) -> None:
@@ -167,15 +169,22 @@ def split_target(text: str) -> tuple[Path, str | None]:
     return Path(path), name
 
 
-def hand_out(terminal: Terminal, row: JobRow, values: Callable[[], Encoded], output: Path | None) -> None:
+def hand_out(
+    terminal: Terminal,
+    row: JobRow,
+    values: Callable[[], Encoded],
+    output: Path | None,
+    evidence: Evidence | None = None,
+) -> None:
     """Write the results of a job that is done where they were asked for, and a summary.
 
-    values: gives the encoded results anew each time; they are never held as a whole.
+    values: gives the encoded results anew each time; they are never held as a whole. evidence: why they were
+    accepted; None where no peer has run the job.
 
     Raises:
         StorageError: the disk refused.
     """
-    folder = None if output is None else save(row, values(), output)
+    folder = None if output is None else save(row, values(), output, evidence)
     if terminal.json:
         value = inline_json(row, values())
         record = {"event": "done", "output": None if folder is None else str(folder)} | stats_of(row)

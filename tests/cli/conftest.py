@@ -21,6 +21,9 @@ from peernet.storage.home import Home
 from peernet.wire.control import (
     ControlReply,
     ControlRequest,
+    Evidence,
+    EvidenceHead,
+    JobReply,
     JobRow,
     SliceValue,
     WorkRow,
@@ -94,6 +97,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 def fake_peer(home: Home) -> Iterator[FakePeer]:
     """A peer that seems to run in the home."""
     peer = FakePeer(home.control_socket)
+    peer.answer(Evidence, EvidenceHead(b"", "plain"), JobReply(JobRow(JOB, "", "done", 0.0)))
     yield peer
     peer.close()
 

@@ -40,7 +40,7 @@ def command(terminal: Terminal, job: str, output: Path | None) -> None:
         row = follow(jobs.client, row.job, terminal)
     raise_for_end(row)
     if output is not None:
-        folder = save(row, jobs.values(row), output)
+        folder = save(row, jobs.values(row), output, jobs.evidence(row, whole=True))
         if terminal.json:
             terminal.emit({"event": "done", "output": str(folder)} | stats_of(row))
         else:

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 
-from peernet.wire.control import JobRow
+from peernet.wire.control import EvidenceSlice, JobRow
 from peernet_cli.options import shared
 from peernet_cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from peernet_cli.source import Jobs
 
 
 @click.command("show")
 @click.argument("job")
+@click.option("--evidence", is_flag=True, help="Show for each slice why its result was accepted.")
 @shared
-def command(terminal: Terminal, job: str) -> None:
+def command(terminal: Terminal, job: str, evidence: bool) -> None:
     """Show one job: all its numbers, who did how much, and why it failed.
 
-    JOB is the id of a job, or as much of its beginning as is unique.
+    With --evidence a line for each accepted slice: the confidence reached, who agreed, who differed, and whose
+    result was an audit or trusted by itself; with --json a JSON line each. JOB is the id of a job, or as much of
+    its beginning as is unique.
     """
     from peernet.api.home import open_home
     from peernet_cli.source import Jobs
     from peernet_cli.stats import failure_of, progress_of
 
-    row = Jobs(open_home()).row(job)
+    jobs = Jobs(open_home())
+    row = jobs.row(job)
+    if evidence:
+        _show_evidence(terminal, row, jobs)
+        return
     if terminal.json:
         terminal.emit(progress_of(row) | failure_of(row) | {"reduces": row.reduces})
         return
@@ -39,6 +50,49 @@ def command(terminal: Terminal, job: str) -> None:
     if row.traceback:
         terminal.line()
         terminal.line(row.traceback.rstrip())
+
+
+def _show_evidence(terminal: Terminal, row: JobRow, jobs: Jobs) -> None:
+    shown = 0
+    for part in jobs.evidence(row, whole=False):
+        if not isinstance(part, EvidenceSlice):
+            continue
+        shown += 1
+        if terminal.json:
+            terminal.emit(_evidence_of(row, part))
+            continue
+        reached = f", {part.reached:.6f} reached" if part.reached else ""
+        terminal.line(f"slice {part.index}: {row.policy}{reached}, {part.digest.hex()}")
+        for worker in part.parts:
+            said = "agreed" if worker.agrees else f"differed ({worker.status} {worker.digest.hex()[:16]})"
+            marks = [name for name in ("trusted", "audit") if getattr(worker, name)]
+            marks += [] if worker.batch else ["its signature was not kept"]
+            terminal.line(f"  {worker.peer}  {', '.join([said, *marks])}")
+    if not shown and not terminal.json:
+        terminal.line(f"no slice of {row.name} is accepted")
+
+
+def _evidence_of(row: JobRow, part: EvidenceSlice) -> dict[str, object]:
+    return {
+        "slice": part.index,
+        "calls": part.calls,
+        "policy": row.policy,
+        "reached": part.reached,
+        "digest": part.digest.hex(),
+        "workers": [
+            {
+                "peer": worker.peer,
+                "agrees": worker.agrees,
+                "trusted": worker.trusted,
+                "audit": worker.audit,
+                "status": worker.status,
+                "digest": worker.digest.hex(),
+                "lease": worker.lease.hex(),
+                "batch": worker.batch.hex() or None,
+            }
+            for worker in part.parts
+        ],
+    }
 
 
 def _facts(row: JobRow) -> list[tuple[str, object]]:

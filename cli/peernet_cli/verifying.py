@@ -1,0 +1,316 @@
+"""Checks a folder of results against the evidence in it, with no peer and no network: see `evidence` for the
+files.
+
+Checked are every signature, that the signer is the peer that is named, that it signed results of this job, that
+the lease and digest of each worker's part are in what it signed, that the bytes of each slice have the accepted
+digest, that results.json is what these bytes say, that enough peers agree for the policy, and every file's own
+digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import msgspec
+
+from peernet.errors import EnvelopeError, PeernetError, ProtocolError, UsageError
+from peernet.identity.envelope import open_kept
+from peernet.identity.jobid import format_job_id
+from peernet.identity.keys import verify
+from peernet.identity.peerid import format_peer_id
+from peernet.results import decode, write_json, write_json_list
+from peernet.types import JobId
+from peernet.wire.base import ENVELOPE_LIMIT
+from peernet.wire.codec import decode_body
+from peernet.wire.signed import MANIFEST, RESULTS, ResultBatch, SliceResult
+from peernet.wire.work import BATCH_LIMIT
+from peernet_cli.evidence import (
+    EVIDENCE,
+    FORMAT,
+    GUARDED,
+    VALUES,
+    BatchLine,
+    EndLine,
+    JobLine,
+    Place,
+    SliceLine,
+    Worker,
+    decode_line,
+    encode_line,
+    file_digest,
+)
+
+MOST_FAULTS = 1000
+"""Faults that are told one by one; a folder with more is not worth reading further."""
+
+_ROUNDING = 1e-6
+"""Policies' names round their target to six digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong, in a sentence; the slice and the peer that it is about, if it is about one."""
+
+    text: str
+    slice: int | None = None
+    peer: str | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found. slices, batches: how many were checked; peers: those whose signatures hold."""
+
+    job: str = ""
+    policy: str = ""
+    slices: int = 0
+    batches: int = 0
+    peers: dict[str, None] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def verify_folder(folder: Path) -> Report:
+    """Check a folder that `peernet results -o` or `peernet submit -o` has written.
+
+    Raises:
+        UsageError: it is no such folder.
+    """
+    path = folder / EVIDENCE
+    if not path.is_file():
+        raise UsageError(f"{folder} has no {EVIDENCE}; name a folder that `peernet results JOB -o` has written")
+    missing = [name for name in GUARDED if not (folder / name).is_file()]
+    if missing:
+        return Report(faults=[Fault(f"{name} is missing") for name in missing])
+    check = _Check(folder)
+    with (folder / VALUES).open("rb") as values:
+        try:
+            check.run(values)
+        except _TooManyError:
+            check.report.faults.append(Fault(f"more than {MOST_FAULTS} faults: the rest was not read"))
+    return check.report
+
+
+class _TooManyError(Exception):
+    """There are more faults than anybody reads."""
+
+
+class _Check:
+    def __init__(self, folder: Path) -> None:
+        self.report = Report()
+        self._folder = folder
+        self._head: JobLine | None = None
+        self._batches: dict[int, tuple[str, dict[str, SliceResult]]] = {}
+        self._leases: dict[str, int] = {}
+        self._places: list[Place] = []
+        self._offset = 0
+        self._ended = False
+
+    def run(self, values: BinaryIO) -> None:
+        hashed = hashlib.sha256()
+        with (self._folder / EVIDENCE).open("rb") as lines:
+            for number, raw in enumerate(lines, 1):
+                self._line(number, raw, hashed.hexdigest(), values)
+                hashed.update(raw)
+        if not self._ended:
+            self._fault(f"{EVIDENCE} ends too early: its last line is missing")
+        head = self._head
+        if head is None:
+            self._fault(f"{EVIDENCE} does not begin with a job")
+            return
+        if self.report.slices != head.slices:
+            self._fault(f"the job has {head.slices} slices, and {EVIDENCE} tells of {self.report.slices}")
+        if values.seek(0, 2) != self._offset:
+            self._fault(f"{VALUES} has {values.tell()} bytes, and {EVIDENCE} tells of {self._offset}")
+        self._results(head, values)
+
+    def _fault(self, text: str, slice: int | None = None, peer: str | None = None) -> None:
+        if len(self.report.faults) >= MOST_FAULTS:
+            raise _TooManyError
+        self.report.faults.append(Fault(text, slice, peer))
+
+    def _line(self, number: int, raw: bytes, before: str, values: BinaryIO) -> None:
+        try:
+            line = decode_line(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._fault(f"line {number} of {EVIDENCE} can't be read: {error}")
+            return
+        if self._ended:
+            self._fault(f"line {number} of {EVIDENCE} comes after the end")
+        elif encode_line(line) + b"\n" != raw:
+            self._fault(f"line {number} of {EVIDENCE} is not as it was written")
+        match line:
+            case JobLine():
+                self._job(line, values)
+            case BatchLine():
+                self._batch(line)
+            case SliceLine():
+                self._slice(line, values)
+            case EndLine():
+                self._end(line, before)
+
+    def _job(self, line: JobLine, values: BinaryIO) -> None:
+        if self._head is not None:
+            self._fault(f"{EVIDENCE} tells of two jobs")
+            return
+        self._head = line
+        self.report.job, self.report.policy = line.job, line.policy
+        if line.format != FORMAT:
+            self._fault(f"{EVIDENCE} has format {line.format}, this version knows {FORMAT}; update peernet")
+        if format_job_id(JobId(hashlib.sha256(line.manifest).digest())) != line.job:
+            self._fault(f"the manifest is not that of job {line.job}")
+        try:
+            open_kept(line.manifest, MANIFEST, verify=verify, max_size=max(ENVELOPE_LIMIT, len(line.manifest)))
+        except EnvelopeError as error:
+            self._fault(f"the manifest does not hold: {error}")
+        if line.value is not None:
+            self._bytes(line.value, values, None)
+
+    def _batch(self, line: BatchLine) -> None:
+        self.report.batches += 1
+        try:
+            opened = open_kept(line.envelope, RESULTS, verify=verify, max_size=BATCH_LIMIT)
+            batch = decode_body(ResultBatch, opened.body)
+        except (EnvelopeError, ProtocolError) as error:
+            self._fault(f"batch {line.number} does not hold: {error}", peer=line.peer)
+            return
+        signer = format_peer_id(opened.author)
+        if signer != line.peer:
+            self._fault(f"batch {line.number} is signed by {signer}", peer=line.peer)
+        elif self._head is None or format_job_id(JobId(batch.job)) != self._head.job:
+            self._fault(
+                f"batch {line.number} is of another job, {format_job_id(JobId(batch.job))}", peer=line.peer
+            )
+        elif line.number in self._batches:
+            self._fault(f"there are two batches {line.number}", peer=line.peer)
+        else:
+            self.report.peers[signer] = None
+            self._batches[line.number] = signer, {result.lease.hex(): result for result in batch.results}
+
+    def _slice(self, line: SliceLine, values: BinaryIO) -> None:
+        index = line.index
+        if index != self.report.slices:
+            self._fault(f"slice {self.report.slices} is missing, or not in its place", index)
+        self.report.slices += 1
+        self._bytes(Place(line.offset, line.size, line.digest), values, index)
+        for worker in line.workers:
+            self._worker(line, worker)
+        peers = [worker.peer for worker in line.workers]
+        for peer in dict.fromkeys(peers):
+            if peers.count(peer) > 1:
+                self._fault("counts twice", index, peer)
+        if self._head is not None:
+            lack = _lack(self._head.policy, line.reached, [worker for worker in line.workers if worker.agrees])
+            if lack:
+                self._fault(lack, index)
+
+    def _worker(self, line: SliceLine, worker: Worker) -> None:
+        def fault(text: str) -> None:
+            self._fault(text, line.index, worker.peer)
+
+        if self._leases.setdefault(worker.lease, line.index) != line.index:
+            fault(f"its lease is that of slice {self._leases[worker.lease]} too")
+        agrees = (worker.status, worker.digest) == ("ok", line.digest)
+        if agrees != worker.agrees:
+            fault("is said to agree, and does not" if worker.agrees else "is said to differ, and does not")
+        if worker.batch is None:
+            fault("what it signed was not kept")
+            return
+        batch = self._batches.get(worker.batch)
+        if batch is None:
+            fault(f"batch {worker.batch}, which it signed, is not there or does not hold")
+            return
+        signer, results = batch
+        result = results.get(worker.lease)
+        if signer != worker.peer:
+            fault(f"batch {worker.batch} is signed by {signer}")
+        elif result is None:
+            fault("did not sign a result of this lease")
+        elif (result.status, result.digest.hex()) != (worker.status, worker.digest):
+            fault(f"signed {result.status} {result.digest.hex()}, not {worker.status} {worker.digest}")
+        elif agrees and result.size != line.size:
+            fault(f"signed {result.size} bytes, not {line.size}")
+
+    def _bytes(self, place: Place, values: BinaryIO, index: int | None) -> None:
+        """Check that the bytes of a slice, or of the reduced value, are there, next to those before."""
+        self._places.append(place)
+        what = "its bytes" if index is not None else "the bytes of the reduced value"
+        if place.offset != self._offset or place.size < 0:
+            self._fault(f"{what} do not lie where the last ones end", index)
+            return
+        self._offset += place.size
+        if hashlib.sha256(_read(values, place)).hexdigest() != place.digest:
+            self._fault(f"{what} in {VALUES} have not the digest {place.digest}", index)
+
+    def _end(self, line: EndLine, before: str) -> None:
+        self._ended = True
+        if line.lines != before:
+            self._fault(f"the lines of {EVIDENCE} are not as they were written")
+        if sorted(line.files) != sorted(GUARDED):
+            self._fault(f"the last line of {EVIDENCE} tells of other files than {', '.join(GUARDED)}")
+        for name in GUARDED:
+            if file_digest(self._folder / name) != line.files.get(name):
+                self._fault(f"{name} is not as it was written")
+
+    def _results(self, head: JobLine, values: BinaryIO) -> None:
+        """Compare results.json with what the bytes say. Pickles are never loaded, and faulty bytes not either."""
+        if head.pickles or self.report.faults:
+            return
+        try:
+            with (self._folder / "results.json").open("rb") as stream:
+                compared = _Compared(stream)
+                if head.value is not None:
+                    write_json(decode(_read(values, head.value)), compared)
+                else:
+                    write_json_list(self._values(values), compared)
+                compared.write("\n")
+                if not compared.equal or stream.read(1):
+                    self._fault("results.json is not what the slices' bytes say")
+        except (PeernetError, ValueError) as error:
+            self._fault(f"the slices' bytes can't be decoded: {error}")
+
+    def _values(self, values: BinaryIO) -> Iterator[object]:
+        for place in self._places:
+            yield from cast(list[object], decode(_read(values, place)))
+
+
+class _Compared:
+    """Takes text, and sees whether a file has the same."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.equal = True
+
+    def write(self, text: str, /) -> object:
+        data = text.encode("ascii")
+        self.equal = self.equal and self._stream.read(len(data)) == data
+        return len(text)
+
+
+def _read(values: BinaryIO, place: Place) -> bytes:
+    values.seek(place.offset)
+    return values.read(place.size)
+
+
+def _lack(policy: str, reached: float, agreeing: Sequence[Worker]) -> str:
+    """Return what the policy misses in a slice, or nothing. What can't be told offline is taken as it is said: who
+    is trusted, and the probability, which is 1 for results that have proven themselves to the job host."""
+    trusted = reached >= 1 or any(worker.trusted for worker in agreeing)
+    if not agreeing:
+        return "nobody agrees with its result"
+    if found := re.fullmatch(r"majority:([0-9]{1,4})/[0-9]{1,4}", policy):
+        needed = int(found[1]) if reached < 1 else 1
+    elif policy in ("plain", "adaptive", "poco"):
+        needed = 2 if policy == "plain" and not trusted else 1
+    elif found := re.fullmatch(r"confidence:([0-9.]{1,12})", policy):
+        needed = 1
+        if not trusted and reached < float(found[1]) - _ROUNDING:
+            return f"its result reached a confidence of {reached:.6g}, not {found[1]}"
+    else:
+        return f"its policy {policy!r:.60} is not known to this version; update peernet"
+    if len(agreeing) < needed:
+        return f"{len(agreeing)} peers agree with its result, and {policy} needs {needed}"
+    return ""
