@@ -24,14 +24,16 @@ SUBMIT_AGAIN = 5.0
 
 
 class _Followed:
-    """A job under way. results: for each slice, who returned what; None is unknown. secret: of its seeds."""
+    """A job under way. results: for each slice, who returned what; None is unknown. secret: of its seeds. wrong: for
+    each accepted slice, whether its result is; one that is taken back and accepted again counts as it is then."""
 
-    __slots__ = ("inputs", "results", "run", "secret", "task")
+    __slots__ = ("inputs", "results", "run", "secret", "task", "wrong")
 
     def __init__(self, run: JobRun, task: Task) -> None:
         self.run = run
         self.task = task
         self.secret = b""
+        self.wrong: dict[int, bool] = {}
         self.inputs: dict[int, Digest | None] = {}
         self.results: dict[int, dict[PeerId, Digest | None]] = {}
 
@@ -156,11 +158,12 @@ class Ledger:
 
     def _outcome(self, followed: _Followed, record: OutcomeRecord) -> None:
         run = followed.run
-        run.accepted += 1
-        run.progress.append((self._world.now, run.accepted))
         honest = followed.inputs.get(record.index)
-        if honest is not None and record.value.digest != honest:
-            run.wrong += 1
+        wrong = honest is not None and record.value.digest != honest
+        run.wrong += wrong - followed.wrong.get(record.index, False)
+        followed.wrong[record.index] = wrong
+        run.accepted = len(followed.wrong)
+        run.progress.append((self._world.now, run.accepted))
         for peer in record.agreeing:
             machine = self._world.find(peer)
             if machine is not None:

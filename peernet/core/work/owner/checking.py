@@ -15,7 +15,7 @@ from peernet.core.effects import Note
 from peernet.core.records import OutcomeRecord
 from peernet.core.work.owner.leases import Lease
 from peernet.core.work.owner.slices import Slice
-from peernet.core.work.votes import Key, Vote
+from peernet.core.work.votes import REJECTED, Key, Vote
 from peernet.types import PeerId
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Checking:
 
     def agreed(self, entry: Slice, key: Key) -> None:
         """Results of a slice agree, and none differs: each has passed a check, by the best of the others."""
-        if not self._job.policy.retains:
+        if not self._job.policy.retains or key[0] == REJECTED:
             return
         votes = [vote for vote in entry.votes.values() if vote.key == key]
         for vote in votes:
@@ -49,6 +49,17 @@ class Checking:
             entry.checked = (*entry.checked, vote.peer)
             self._job.crew.trust.passed(vote.peer, weight, PeerId(voucher) if voucher else None)
 
+    def shown(self, entry: Slice, peer: PeerId) -> None:
+        """A peer's result has been shown to the job host, whose word is a check by the submitter itself."""
+        job, vote = self._job, entry.votes[peer]
+        if not job.policy.retains or vote.trusted:
+            return
+        if vote.key[0] == "ok":
+            entry.checked = (*entry.checked, peer)
+            job.crew.trust.passed(peer, 1.0, None)
+        elif vote.key[0] == REJECTED:
+            self._strike(entry, peer, "does not pass the project's own check")
+
     def settled(self, entry: Slice, key: Key) -> None:
         """A slice is accepted: those who agree with it have passed a check, if there are several, and those who do
         not have failed one."""
@@ -59,7 +70,8 @@ class Checking:
         self.agreed(entry, key)
         for vote in list(entry.votes.values()):
             if vote.key != key and not vote.trusted:
-                self._strike(entry, vote.peer, key)
+                agreeing = sum(other.key == key for other in entry.votes.values())
+                self._strike(entry, vote.peer, f"is not the one that {agreeing} others have")
 
     def audited(self, entry: Slice, lease: Lease, vote: Vote) -> bool:
         """A further result of a retained slice has come in. Returns whether the slice has to be judged anew."""
@@ -73,7 +85,8 @@ class Checking:
             self.take_back(entry)
             job.slices.add_vote(entry, replace(vote, audit=True))
             return True
-        entry.votes[vote.peer] = next(iter(entry.votes.values())).alike(replace(vote, audit=True))
+        accepted = next(other for other in entry.votes.values() if other.key == entry.key)
+        entry.votes[vote.peer] = accepted.alike(replace(vote, audit=True))
         job.slices.retained.confirmed(entry, vote.peer)
         job.tally.agreed(vote.peer)
         self.settled(entry, entry.key)
@@ -135,14 +148,12 @@ class Checking:
         if not job.over:
             job.verdicts.judge(entry)
 
-    def _strike(self, entry: Slice, peer: PeerId, key: Key) -> None:
+    def _strike(self, entry: Slice, peer: PeerId, why: str) -> None:
         if peer in entry.struck:
             return
         entry.struck = (*entry.struck, peer)
         job = self._job
         job.tally.strikes += 1
-        agreeing = sum(vote.key == key for vote in entry.votes.values())
-        what = f"its result of {job.name_slice(entry)} of {job.record.name}"
-        reason = f"{what} is not the one that {agreeing} others have"
+        reason = f"its result of {job.name_slice(entry)} of {job.record.name} {why}"
         if job.crew.trust.strike(peer, job.id, entry.index, reason):
             job.tally.banned[peer] = None
