@@ -17,6 +17,8 @@ from peernet.box.child import flush
 from peernet.box.frames import FrameDecoder, Message
 from peernet.box.hostmessages import (
     TO_HOST,
+    Check,
+    Checked,
     Cut,
     Failed,
     Failure,
@@ -43,7 +45,8 @@ from peernet.errors import (
     TaskError,
     UsageError,
 )
-from peernet.project import Bundle, Cutter, Folder, load_project, materialise, override
+from peernet.project import Bundle, Cutter, Folder, load_project, materialise, open_input, override
+from peernet.project.checks import Checker
 from peernet.project.pickledresults import load_results, pickle_result
 from peernet.project.trace import describe
 from peernet.project.wanted import wanted_by
@@ -73,6 +76,7 @@ class JobHost:
         self._config = config
         self._cutter: Cutter | None = None
         self._folder: Folder | None = None
+        self._checker: Checker | None = None
         self._spool: Spool | None = None
         self._stale = False
         self._pickles = False
@@ -89,6 +93,8 @@ class JobHost:
                 return self._replay(request)
             case Fold():
                 return self._fold(request)
+            case Check():
+                return self._check(request)
             case Finish():
                 return Value(self._finish(request))
             case _:
@@ -108,6 +114,8 @@ class JobHost:
         self._cutter = Cutter(project.over, options.whole_slice)
         if project.reduce is not None:
             self._folder = Folder(project.reduce, project.initial)
+        if project.check is not None:
+            self._checker = Checker(project.check, options.whole_slice)
         return HostOpened(
             name=project.name,
             length=self._cutter.length,
@@ -124,6 +132,7 @@ class JobHost:
             reuse=options.reuse,
             pickles=self._pickles,
             confidence=options.confidence,
+            checks=self._checker is not None,
         )
 
     def _cut(self, request: Cut) -> WereCut:
@@ -158,6 +167,16 @@ class JobHost:
         if not self._stale:
             folder.fold(request.index, values)
         return Folded()
+
+    def _check(self, request: Check) -> Checked:
+        if self._checker is None:
+            raise BoxError("the job host is not open, or its project has no check")
+        inputs = open_input(request.body[: request.given])
+        try:
+            values = self._values(request.body[request.given :])
+        except CannotDecodeError:
+            return Checked(False)  # what a peer returned; it is the peer's doing, and no fault of the project
+        return Checked(self._checker.proves(inputs, values))
 
     def _finish(self, request: Finish) -> bytes:
         if self._stale and self._spool is not None:
@@ -203,7 +222,7 @@ def _were_cut(calls: list[int], inputs: list[bytes], *, end: bool) -> WereCut:
 
 def serve(peer: socket.socket, host: JobHost, config: BoxConfig) -> None:
     """Answer requests until the peer's socket ends."""
-    decoder = FrameDecoder(header=config.header, body=max(config.bundle, config.result))
+    decoder = FrameDecoder(header=config.header, body=max(config.bundle, config.input + config.result))
     while data := peer.recv(config.chunk):
         decoder.feed(data)
         while (frame := decoder.next_frame()) is not None:

@@ -68,6 +68,15 @@ class Finish(Message):
     slices: int
 
 
+@dataclass(frozen=True, slots=True)
+class Check(Message):
+    """Ask whether the results of a slice prove themselves. body: the encoded input, of `given` bytes, and then the
+    encoded results."""
+
+    given: int
+    body: bytes
+
+
 # --- answers ------------------------------------------------------------------------------------------------
 
 
@@ -79,6 +88,7 @@ class HostOpened(Message):
     function takes the batch. reduces: it has a `reduce`, so the value is one and not a list. memory, scratch:
     bytes for a slice. python: versions that it runs on, "" for any. packages: requirements, a line each. reuse:
     slices may share a process. pickles: results travel as pickles. confidence: in place of replicas and quorum.
+    checks: it has a `check`.
     """
 
     name: str
@@ -96,6 +106,7 @@ class HostOpened(Message):
     reuse: bool = False
     pickles: bool = False
     confidence: float | None = None
+    checks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +130,13 @@ class Folded(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Checked(Message):
+    """proven: the results are what the project's `check` takes for right."""
+
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Value(Message):
     """body: the encoded value of the job."""
 
@@ -134,5 +152,5 @@ class Failed(Message):
     traceback: str
 
 
-TO_HOST = Reader(HostOpen, Cut, Replay, Fold, Finish)
-FROM_HOST = Reader(HostOpened, WereCut, Replayed, Folded, Value, Failed)
+TO_HOST = Reader(HostOpen, Cut, Replay, Fold, Finish, Check)
+FROM_HOST = Reader(HostOpened, WereCut, Replayed, Folded, Value, Checked, Failed)

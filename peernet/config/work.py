@@ -50,6 +50,9 @@ class WorkConfig:
     folds: int = 8
     """Folds asked of the job host at once: enough to hide its pipe's round trip."""
 
+    checks: int = 8
+    """Results that the job host is asked about at once, where they prove themselves: as folds."""
+
     fold_backlog: int = 1024
     """Accepted results waiting to be folded, beyond which nothing is granted until the host catches up."""
 

@@ -207,6 +207,15 @@ class Fold(msgspec.Struct, frozen=True, gc=False):
     keep: bool = False
 
 
+class Check(msgspec.Struct, frozen=True, gc=False):
+    """Ask whether a slice's results prove themselves, by the project's own `check`. Done(bool)."""
+
+    id: int
+    job: JobId
+    input: Payload
+    value: Payload
+
+
 class Finish(msgspec.Struct, frozen=True, gc=False):
     """End the reduction over `slices` slices. Done(value: Payload of the reduced value)."""
 
@@ -263,6 +272,7 @@ Effect = (
     | Cut
     | Replay
     | Fold
+    | Check
     | Finish
     | CloseHost
     | Answer

@@ -142,6 +142,7 @@ class HostOpened:
     default policy. timeout: seconds for a slice, or None. confidence: how probable each result has to be right, in
     place of replicas and quorum. memory, scratch: bytes for a slice, or None. python: versions that it runs on,
     empty for any. packages: requirements. reuse: slices may share a process. pickles: results are pickles.
+    checks: results prove themselves, by the project's own `check`.
     """
 
     name: str
@@ -159,6 +160,7 @@ class HostOpened:
     packages: tuple[str, ...] = ()
     reuse: bool = False
     pickles: bool = False
+    checks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

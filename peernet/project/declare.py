@@ -46,7 +46,7 @@ class Origin:
 class Project(Generic[P, R]):
     """A function, its inputs and how to run them. Calling it calls the function, here and now.
 
-    Made by `parallel`. `function`, `over`, `reduce`, `initial` and `options` are what was given there.
+    Made by `parallel`. `function`, `over`, `reduce`, `initial`, `check` and `options` are what was given there.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Project(Generic[P, R]):
         *,
         reduce: Callable[[Any, Any], Any] | None = None,
         initial: object = MISSING,
+        check: Callable[[Any, Any], object] | None = None,
         origin: Origin | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
@@ -65,6 +66,7 @@ class Project(Generic[P, R]):
         self.options = options
         self.reduce = reduce
         self.initial = initial
+        self.check = check
         self.origin = origin
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -108,6 +110,7 @@ def parallel(
     reuse: bool = False,
     results: Results = "data",
     confidence: float | None = None,
+    check: Callable[[Any, R], bool] | None = None,
 ) -> Callable[[Callable[P, R]], Project[P, R]]:
     """Declare that a function is to be called once for each input, on the computers of the group.
 
@@ -144,6 +147,11 @@ def parallel(
             state of their own, whose module is costly to import. Their working folder is wiped in between.
         results: "data": results are plain data, and any peer may compute them. "pickle": any picklable value, from
             peers marked as one's own and workers of a local swarm only, as loading a pickle runs its maker's code.
+        check: a function (input, result) -> bool for results that prove themselves, as the factors of a number do.
+            It runs on the submitting peer. A result for which it is True is accepted at once, whoever returned it,
+            so each slice is executed once; one for which it is False is wrong, and counts against its peer. Peers
+            may return anything, None or a text for instance: what `check` raises ends the job. With whole_slice it
+            gets the batch and its one value.
 
     Returns:
         A decorator; what it returns is a `Project`, still callable like the function.
@@ -174,6 +182,10 @@ def parallel(
         raise ProjectError(
             f"reduce={short_repr(reduce)}: it must be a function of two results, such as operator.add"
         )
+    if check is not None and not callable(check):
+        raise ProjectError(
+            f"check={short_repr(check)}: it must be a function of an input and its result, and say True or False"
+        )
     if initial is not MISSING and reduce is None:
         raise ProjectError(f"initial={short_repr(initial)}: it has a meaning only together with reduce")
 
@@ -182,7 +194,7 @@ def parallel(
             raise ProjectError(f"{function!r} is declared parallel twice: remove one of the decorators")
         if not callable(function):
             raise ProjectError(f"{short_repr(function)} can't be called: @parallel goes above a function")
-        return Project(function, over, options, reduce=reduce, initial=initial, origin=_caller(2))
+        return Project(function, over, options, reduce=reduce, initial=initial, check=check, origin=_caller(2))
 
     return declare
 

@@ -95,6 +95,7 @@ def _parts(project: Project[..., object], bare: bool) -> Iterable[tuple[str, obj
         yield "over, the input,", project.over
         yield "reduce", project.reduce
         yield "initial", project.initial
+        yield "check", project.check
 
 
 def _bundle(pickled: bytes) -> Bundle:

@@ -13,6 +13,7 @@ import trio
 from peernet.box.limits import Limits, default_limits
 from peernet.config import Config
 from peernet.core.effects import (
+    Check,
     CloseBox,
     CloseHost,
     Cut,
@@ -44,7 +45,18 @@ from peernet.sandbox import Box, Executor, HostBox
 from peernet.types import JobId, Payload
 
 BoxEffect = (
-    OpenBox | RunSlice | KillSlice | CloseBox | OpenHost | LockPackages | Cut | Replay | Fold | Finish | CloseHost
+    OpenBox
+    | RunSlice
+    | KillSlice
+    | CloseBox
+    | OpenHost
+    | LockPackages
+    | Cut
+    | Replay
+    | Fold
+    | Check
+    | Finish
+    | CloseHost
 )
 
 E = TypeVar("E", bound=BoxEffect)
@@ -104,6 +116,8 @@ class Boxes:
                 self._start(effect.id, self._replay, effect)
             case Fold():
                 self._start(effect.id, self._fold, effect)
+            case Check():
+                self._start(effect.id, self._check, effect)
             case Finish():
                 self._start(effect.id, self._finish, effect)
             case CloseHost():
@@ -202,6 +216,7 @@ class Boxes:
             reuse=opened.reuse,
             pickles=opened.pickles,
             confidence=opened.confidence,
+            checks=opened.checks,
         )
 
     async def _lock(self, effect: LockPackages) -> bytes:
@@ -222,6 +237,10 @@ class Boxes:
     async def _fold(self, effect: Fold) -> None:
         value = await self._payloads.get(effect.value)
         await self._host(effect.job).fold(effect.index, value, keep=effect.keep)
+
+    async def _check(self, effect: Check) -> bool:
+        given, value = await self._payloads.get(effect.input), await self._payloads.get(effect.value)
+        return await self._host(effect.job).check(given, value)
 
     async def _finish(self, effect: Finish) -> Payload:
         return await self._payloads.keep(await self._host(effect.job).finish(effect.slices))

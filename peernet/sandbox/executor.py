@@ -87,6 +87,11 @@ class HostBox(Protocol):
         again if they were kept: what comes later takes the place of what came before."""
         ...
 
+    async def check(self, given: bytes, value: bytes) -> bool:
+        """Return whether the encoded results of a slice prove themselves, by the project's own `check`. given: the
+        slice's encoded input."""
+        ...
+
     async def finish(self, slices: int) -> bytes:
         """Return the encoded value of the job, whose slices 0 to `slices - 1` have been folded."""
         ...

@@ -11,6 +11,8 @@ import trio
 from peernet.box.frames import Message
 from peernet.box.hostmessages import (
     FROM_HOST,
+    Check,
+    Checked,
     Cut,
     Failed,
     Failure,
@@ -107,6 +109,10 @@ class HostProcess:
     async def fold(self, index: int, value: bytes, *, keep: bool = False) -> None:
         """See `HostBox.fold`."""
         await self._ask(Fold(index, keep, value), Folded)
+
+    async def check(self, given: bytes, value: bytes) -> bool:
+        """See `HostBox.check`."""
+        return (await self._ask(Check(len(given), given + value), Checked)).proven
 
     async def finish(self, slices: int) -> bytes:
         """See `HostBox.finish`."""

@@ -16,6 +16,9 @@ from peernet.types import Digest, LeaseId, Payload, PeerId
 Key = tuple[str, Digest]
 """What must be equal for two results to agree: (status, digest)."""
 
+REJECTED = "rejected"
+"""The status of a result that the project's own check has refused. Its peer had signed "ok"."""
+
 
 def failure_digest(status: str, error: str, call: int | None) -> Digest:
     """Return the name of a failure, the same on every peer where the user's code failed in the same way.
@@ -43,9 +46,19 @@ class Vote:
     batch: bytes = b""
     audit: bool = False
 
+    @property
+    def signed(self) -> Key:
+        """What the peer itself said."""
+        return signed(self.key)
+
     def alike(self, other: Vote) -> Vote:
         """Return another peer's vote for the same result, which then shares this one's bytes."""
         return replace(other, value=self.value)
+
+
+def signed(key: Key) -> Key:
+    """Return what a peer said whose result counts as `key`."""
+    return ("ok", key[1]) if key[0] == REJECTED else key
 
 
 def differ(votes: Collection[Vote]) -> bool:

@@ -166,6 +166,10 @@ class VirtualHost:
             raise TaskError("there is nothing to fold")
         self._folder.fold(index, value, keep=keep)
 
+    async def check(self, given: bytes, value: bytes) -> bool:
+        """See `HostBox.check`."""
+        raise ProjectError("the projects of simulations have no check")
+
     async def finish(self, slices: int) -> bytes:
         """See `HostBox.finish`."""
         await trio.sleep(STEP_SECONDS)

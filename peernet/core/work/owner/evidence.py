@@ -53,5 +53,5 @@ class Evidence:
 
 
 def _part(vote: Vote, key: Key) -> PartRecord:
-    status, signed = vote.key
+    status, signed = vote.signed
     return PartRecord(vote.peer, vote.lease, status, signed, vote.key == key, vote.trusted, vote.audit, vote.batch)

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 class Hosting:
     """A job's conversation with its host.
 
-    opened: the host stands already. exhausted: everything is cut. replay: slices of before a restart, which the
+    opened: the host stands. exhausted: everything is cut. replay: slices of before a restart, which the
     host has to cut again before it can cut on.
     """
 
     def __init__(self, job: Job, *, opened: bool) -> None:
         self._job = job
-        self._opened = opened
+        self.opened = opened
         self._cutting = False
         self._replaying = False
         self._folding = 0
@@ -38,7 +38,7 @@ class Hosting:
     @property
     def busy(self) -> str:
         """What the host is at, for people; empty when it has nothing to do."""
-        if not self._opened:
+        if not self.opened:
             return "the project is being loaded"
         if self._replaying or self.replay:
             return "the input is being replayed"
@@ -51,7 +51,7 @@ class Hosting:
     @property
     def keeps(self) -> bool:
         """Folded results may have to be replaced."""
-        return self._job.policy.retains
+        return self._job.policy.retains and not self._job.record.checks
 
     @property
     def backlogged(self) -> bool:
@@ -60,7 +60,7 @@ class Hosting:
 
     def start(self) -> None:
         """Open the host, unless it stands."""
-        if self._opened:
+        if self.opened:
             return
         job, record = self._job, self._job.record
         job.ctx.ask(
@@ -94,7 +94,7 @@ class Hosting:
 
     def pump(self) -> None:
         """Ask for whatever is wanted now."""
-        if not self._opened or self._job.over:
+        if not self.opened or self._job.over:
             return
         if self.replay or self._replaying:
             self._replay_on()
@@ -148,7 +148,7 @@ class Hosting:
     def _on_opened(self, outcome: Outcome) -> None:
         if self._failed(outcome, HostOpened):
             return
-        self._opened = True
+        self.opened = True
 
     def _on_replayed(self, outcome: Outcome) -> None:
         self._replaying = False

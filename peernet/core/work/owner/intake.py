@@ -150,7 +150,7 @@ class Intake:
             return "a result for another peer's lease"
         if lease.state == "returned":
             entry = job.slices.undecided[lease.index]
-            return self._repeated(result, entry.votes[peer].key if peer in entry.votes else None)
+            return self._repeated(result, entry.votes[peer].signed if peer in entry.votes else None)
         if lease.claim is not None:
             return self._repeated(result, (lease.claim.status, lease.claim.digest))
         fault = _bad_bytes(result, inline, job.ctx.config.box.result)

@@ -1,8 +1,8 @@
 """One running job of this owner: its tables, how leases end, and how the job itself ends, exactly once.
 
 Each concern has its own file and works on the tables held here: `hosting` asks the job host to cut, fold and
-finish; `drawing` grants and recalls; `intake` takes results and `verdicts` judges them; `watch` looks after time;
-`offering` spreads the word.
+finish; `drawing` grants and recalls; `intake` takes results, `proving` has them checked, `verdicts` judges them;
+`watch` looks after time; `offering` spreads the word.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from peernet.core.work.owner.hosting import Hosting
 from peernet.core.work.owner.intake import Intake
 from peernet.core.work.owner.leases import OUT, Lease, LeaseTable
 from peernet.core.work.owner.offering import Offering
+from peernet.core.work.owner.proving import Proving
 from peernet.core.work.owner.retention import Retention
 from peernet.core.work.owner.seats import SeatTable
 from peernet.core.work.owner.sizing import Sizing
 from peernet.core.work.owner.slices import Slice, SliceTable
 from peernet.core.work.owner.verdicts import Verdicts
 from peernet.core.work.owner.watch import Watch
-from peernet.core.work.policies import choose
+from peernet.core.work.policies import for_job
 from peernet.core.work.stats import JobView, Tally, decode_stats, encode_stats
 from peernet.types import JobId, Payload, PeerId
 from peernet.wire.work import JobOver
@@ -51,8 +52,10 @@ class Job:
         self.id = record.job
         self.host = host
         trust = ctx.config.trust
-        self.policy = choose(record.policy, crew.trust, crew.scores)
-        self.slices = SliceTable(self.policy, config.spent_leases, Retention(trust.retained, trust.retained_bytes))
+        self.policy = for_job(record, crew.trust, crew.scores)
+        # What is proven is never taken back.
+        retention = Retention(0, 0) if record.checks else Retention(trust.retained, trust.retained_bytes)
+        self.slices = SliceTable(self.policy, config.spent_leases, retention)
         self.leases = LeaseTable(config.spent_leases)
         self.seats = SeatTable(config, self.leases)
         self.sizing = Sizing(config, record.slice_size, record.length)
@@ -60,6 +63,7 @@ class Job:
         self.hosting = Hosting(self, opened=opened)
         self.drawing = Drawing(self)
         self.intake = Intake(self)
+        self.proving = Proving(self)
         self.verdicts = Verdicts(self)
         self.checking = Checking(self)
         self.evidence = Evidence(self)
@@ -95,6 +99,7 @@ class Job:
         if not self.over:
             self.drawing.draw()
             self.hosting.pump()
+            self.proving.pump()
             self._changed = False
         # A handle may flush twice, when messages to this peer's own worker bring answers; watchers hear once.
         note = Note("job", job=self.id)

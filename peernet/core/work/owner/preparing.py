@@ -162,6 +162,7 @@ class Preparation:
             length=opened.length,
             submitted=ctx.now.wall,
             secret=job_secret(self._host),
+            checks=opened.checks,
         )
 
     def _has_own(self) -> bool:

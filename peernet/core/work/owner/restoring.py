@@ -12,7 +12,7 @@ from peernet.core.work.owner.crew import Crew
 from peernet.core.work.owner.job import Job
 from peernet.core.work.owner.leases import OUT, Lease
 from peernet.core.work.owner.slices import Slice
-from peernet.core.work.votes import Vote, differ
+from peernet.core.work.votes import Vote, differ, signed
 from peernet.types import Digest, JobId, LeaseId, Payload
 from peernet.wire.signed import SliceResult
 
@@ -80,8 +80,13 @@ def _restore_lease(job: Job, record: LeaseRecord, accepted: dict[int, Digest]) -
         lease.state = "sent"
     job.leases.add(lease)
     entry.leases[lease.id] = lease
-    if claimed and record.value is not None:
-        job.intake.resume(lease, _claim_of(record, record.value))
+    if not claimed or record.value is None:
+        return
+    claim = _claim_of(record, record.value)
+    if record.value.inline is None:
+        job.intake.resume(lease, claim)
+    else:
+        job.proving.resume(lease, claim, record.value)
 
 
 def _restore_settled(job: Job, lease: Lease, record: LeaseRecord, accepted: dict[int, Digest]) -> None:
@@ -92,7 +97,7 @@ def _restore_settled(job: Job, lease: Lease, record: LeaseRecord, accepted: dict
     job.leases.add(lease)
     status = record.status if record.state == "returned" else ""
     digest = record.value.digest if record.value is not None else accepted.get(record.index)
-    job.leases.settle(lease, (status, digest) if status and digest is not None else None)
+    job.leases.settle(lease, signed((status, digest)) if status and digest is not None else None)
 
 
 def _restore_vote(job: Job, entry: Slice, lease: Lease, record: LeaseRecord) -> None:

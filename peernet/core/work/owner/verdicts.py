@@ -9,7 +9,7 @@ from peernet.core.effects import PinBlob
 from peernet.core.records import OutcomeRecord
 from peernet.core.work.owner.leases import OUT, Lease, Spent
 from peernet.core.work.owner.slices import Slice
-from peernet.core.work.votes import Key, Vote, differ
+from peernet.core.work.votes import Key, Vote, differ, signed
 from peernet.types import Payload
 from peernet.wire.signed import SliceResult
 
@@ -38,7 +38,15 @@ class Verdicts:
         self._job = job
 
     def count(self, lease: Lease, result: SliceResult, value: Payload | None) -> None:
-        """Count a result whose bytes are here, and whose batch is on record."""
+        """Count a result whose bytes are here, and whose batch is on record; one that has to prove itself counts
+        when it has."""
+        if value is not None and self._job.record.checks and lease.index in self._job.slices.undecided:
+            self._job.proving.take(lease, result, value)
+        else:
+            self.counted(lease, result, value, (result.status, result.digest))
+
+    def counted(self, lease: Lease, result: SliceResult, value: Payload | None, key: Key) -> None:
+        """Count a result as `key`, which is what the peer said, or what has come out about that."""
         job = self._job
         was_lost = lease.state == "lost"
         job.leases.advance(lease, "returned")
@@ -48,16 +56,16 @@ class Verdicts:
             self._measure(lease, result)
         entry = job.slices.undecided.get(lease.index)
         if entry is None:
-            self._audit_lease(lease, result, value)
+            self._audit_lease(lease, result, value, key)
             return
         if was_lost and entry.state == "open":
             job.slices.advance(entry, "revived")
         if self._own_limit(lease, result):
-            self._stretch(entry, lease, result)
+            self._stretch(entry, lease, result, key)
         elif lease.peer in entry.votes:
-            self._drop(entry, lease, result)
+            self._drop(entry, lease, result, key)
         else:
-            self._vote(entry, lease, result, value)
+            self._vote(entry, lease, result, value, key)
 
     def audit_spent(self, result: SliceResult, spent: Spent, key: Key) -> None:
         """Count the first result of a lease that had been given up."""
@@ -103,20 +111,22 @@ class Verdicts:
         job.slices.release(entry)
         job.slices.place(entry)
 
-    def _vote(self, entry: Slice, lease: Lease, result: SliceResult, value: Payload | None) -> None:
+    def _vote(self, entry: Slice, lease: Lease, result: SliceResult, value: Payload | None, counts: Key) -> None:
         job = self._job
         differed = differ(entry.votes.values())
         job.checking.meet(lease.peer)
-        job.slices.add_vote(entry, self._vote_of(lease, result, value))
+        job.slices.add_vote(entry, self._vote_of(lease, result, value, counts))
+        if job.record.checks:
+            job.checking.shown(entry, lease.peer)
         key = job.policy.decide(entry.votes.values())
         if not differed and differ(entry.votes.values()):
             job.tally.disagreements += 1
         if key is None and entry.state == "leased" and differ(entry.votes.values()):
             job.slices.advance(entry, "differed")
         if key is None and not differ(entry.votes.values()):
-            job.checking.agreed(entry, (result.status, result.digest))
+            job.checking.agreed(entry, counts)
         # The bytes of an accepted result are in its outcome; here they would be written twice.
-        self._record(lease, result, value if key is None else None)
+        self._record(lease, result, value if key is None else None, counts)
         self.judge(entry)
 
     def _accept(self, entry: Slice, key: Key) -> None:
@@ -143,7 +153,7 @@ class Verdicts:
         for lease in entry.leases.values():
             if lease.state == "returned":
                 vote = entry.votes[lease.peer]
-                job.leases.settle(lease, vote.key)
+                job.leases.settle(lease, vote.signed)
             elif lease.state not in OUT:
                 job.leases.settle(lease, None)
             elif lease.state == "sent":
@@ -167,39 +177,38 @@ class Verdicts:
         out = job.ctx.now.mono - lease.since
         return lease.seconds < job.ctx.config.box.seconds and out >= lease.seconds * _NEARLY
 
-    def _stretch(self, entry: Slice, lease: Lease, result: SliceResult) -> None:
+    def _stretch(self, entry: Slice, lease: Lease, result: SliceResult, key: Key) -> None:
         entry.stretches += 1
-        self._drop(entry, lease, result)
+        self._drop(entry, lease, result, key)
 
-    def _drop(self, entry: Slice, lease: Lease, result: SliceResult) -> None:
+    def _drop(self, entry: Slice, lease: Lease, result: SliceResult, key: Key) -> None:
         """A result that is no vote: its lease is settled, and the slice waits for others."""
         job = self._job
-        self._record(lease, result, None)
+        self._record(lease, result, None, key)
         del entry.leases[lease.id]
-        job.leases.settle(lease, (result.status, result.digest))
+        job.leases.settle(lease, signed(key))
         if entry.state != "open" and not any(other.state in OUT for other in entry.leases.values()):
             job.slices.advance(entry, "freed")
         job.slices.place(entry)
 
-    def _audit_lease(self, lease: Lease, result: SliceResult, value: Payload | None) -> None:
+    def _audit_lease(self, lease: Lease, result: SliceResult, value: Payload | None, key: Key) -> None:
         """A result of a slice that is decided."""
         job = self._job
-        key: Key = (result.status, result.digest)
-        self._record(lease, result, None)
-        job.leases.settle(lease, key)
+        self._record(lease, result, None, key)
+        job.leases.settle(lease, signed(key))
         retained = job.slices.retained.get(lease.index)
         if retained is None:
             self._compare(Spent(lease.peer, lease.index, key), key)
-        elif job.checking.audited(retained, lease, self._vote_of(lease, result, value)):
+        elif job.checking.audited(retained, lease, self._vote_of(lease, result, value, key)):
             self.judge(retained)
 
-    def _vote_of(self, lease: Lease, result: SliceResult, value: Payload | None) -> Vote:
+    def _vote_of(self, lease: Lease, result: SliceResult, value: Payload | None, key: Key) -> Vote:
         return Vote(
             peer=lease.peer,
             trusted=self._job.trusted(lease.peer),
-            key=(result.status, result.digest),
+            key=key,
             lease=lease.id,
-            value=value,
+            value=value if key[0] == "ok" else None,
             error=result.error,
             traceback=result.traceback,
             cpu_seconds=result.cpu_seconds,
@@ -207,22 +216,23 @@ class Verdicts:
         )
 
     def _compare(self, spent: Spent, key: Key) -> None:
-        """Count whether a late result agrees with what was accepted, if that is still remembered."""
+        """Count whether a late result agrees with what was accepted, if that is still remembered. Where results
+        prove themselves, another one may be as right."""
         job = self._job
         decided = job.slices.recent.get(spent.index)
         if decided is None:
             return
         if decided.key == key:
             job.tally.agreed(spent.peer)
-        elif not decided.differed:
+        elif not decided.differed and not self._job.record.checks:
             decided.differed = True
             job.tally.disagreements += 1
 
-    def _record(self, lease: Lease, result: SliceResult, value: Payload | None) -> None:
+    def _record(self, lease: Lease, result: SliceResult, value: Payload | None, key: Key) -> None:
         self._job.save_lease(
             lease,
-            status=result.status,
-            value=value if result.status == "ok" else Payload(result.digest, 0),
+            status=key[0],
+            value=value if key[0] == "ok" else Payload(key[1], 0),
             error=result.error,
             traceback=result.traceback,
             cpu_seconds=result.cpu_seconds,

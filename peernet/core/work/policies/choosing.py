@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from peernet.core.work.policies.adaptive import Adaptive
 from peernet.core.work.policies.confidence import Confidence
 from peernet.core.work.policies.poco import Poco
+from peernet.core.work.policies.proving import Proving
 from peernet.core.work.policies.quorum import Quorum
 from peernet.core.work.trust.credibility import CERTAIN
 
 if TYPE_CHECKING:
+    from peernet.core.records import JobRecord
     from peernet.core.work.policies.policy import Policy
     from peernet.core.work.policies.scores import Scores
     from peernet.core.work.trust import Trust
@@ -43,6 +45,16 @@ def choose(text: str, trust: Trust, scores: Scores) -> Policy:
         ValueError: as `read_policy`.
     """
     return read_policy(text)(trust, scores)
+
+
+def for_job(record: JobRecord, trust: Trust, scores: Scores) -> Policy:
+    """Return the policy of a job, whose project may know by itself which results are right.
+
+    Raises:
+        ValueError: as `read_policy`.
+    """
+    chosen = choose(record.policy, trust, scores)
+    return Proving(chosen) if record.checks else chosen
 
 
 def read_policy(text: str) -> Make:

@@ -58,6 +58,7 @@ class Host:
     reduces: bool = False
     confidence: float | None = None
     declares: dict[str, object] = field(default_factory=dict)
+    check: Callable[[bytes, bytes], bool] = lambda given, value: value == compute(given)
     fails: dict[type, Failure] = field(default_factory=dict)
     next: int = 0
     folded: dict[int, bytes] = field(default_factory=dict)
@@ -104,6 +105,9 @@ class Host:
                 assert effect.keep or effect.index not in self.folded
                 self.folded[effect.index] = effect.value.inline
                 return None
+            case e.Check():
+                assert effect.input.inline is not None and effect.value.inline is not None
+                return self.check(effect.input.inline, effect.value.inline)
             case e.Finish():
                 assert len(self.folded) == effect.slices
                 data = b"".join(self.folded[index] for index in sorted(self.folded)) or b"null"
@@ -344,7 +348,7 @@ class Desk:
                     self.hands[effect.peer].take(effect.body)
             case e.Call() | e.Fetch() | e.OpenHost() | e.Cut() | e.Replay() | e.Fold() | e.Finish():
                 self.queue.append(effect)
-            case e.LockPackages():
+            case e.LockPackages() | e.Check():
                 self.queue.append(effect)
 
     def note_grants(self, grant: Grant) -> None:

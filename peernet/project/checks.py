@@ -1,0 +1,47 @@
+"""Results that prove themselves: the project's own `check`, applied to what peers returned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from peernet.errors import TaskError
+from peernet.project.trace import describe, user_traceback
+
+_TRUTHS = ("bool", "bool_")
+"""Names of the types of truth: of Python, and of either numpy."""
+
+
+class Checker:
+    """Applies a `check` to the calls of a slice. Runs user code: for the job host."""
+
+    def __init__(self, check: Callable[[Any, Any], object], whole_slice: bool) -> None:
+        """check: a function of an input and its result. whole_slice: of the batch and its one value."""
+        self._check = check
+        self._whole_slice = whole_slice
+
+    def proves(self, inputs: Sequence[Any], values: Sequence[Any]) -> bool:
+        """Whether there is one result for each call, and each is right. The first wrong one decides.
+
+        Raises:
+            TaskError: `check` raised, with its traceback, or returned neither True nor False.
+        """
+        given: Sequence[Any] = [inputs] if self._whole_slice else inputs
+        if len(values) != len(given):
+            return False
+        return all(self._is_right(argument, value) for argument, value in zip(given, values, strict=True))
+
+    def _is_right(self, argument: Any, value: Any) -> bool:
+        try:
+            verdict = self._check(argument, value)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - user code may raise anything
+            raise TaskError(f"check raised {describe(error)}", user_traceback(error)) from None
+        if type(verdict).__name__ not in _TRUTHS:
+            kind = type(verdict)
+            raise TaskError(
+                f"check returned {kind.__module__}.{kind.__qualname__}: it must return True where the result is "
+                "right, and False where it is not"
+            )
+        return bool(verdict)

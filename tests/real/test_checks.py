@@ -1,0 +1,67 @@
+"""Jobs whose project knows by itself which results are right, on real peers among which one lies."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.real
+
+LIAR = [sys.executable, str(Path(__file__).with_name("liar.py"))]
+ROOTS = """
+import math
+import peernet
+
+def is_root(number, root):
+    return root ** 2 <= number < (root + 1) ** 2
+
+@peernet.parallel(over=range(10 ** 9, 10 ** 9 + 200), slice_size=5, check=is_root, confidence=0.99)
+def root(number):
+    return math.isqrt(number)
+"""
+
+
+def read(folder: Path, name: str) -> Any:
+    return json.loads((folder / name).read_text())
+
+
+def connected(swarm: Any, peer: Any) -> list[Any]:
+    return [row for row in swarm.json(peer, "peers")["peers"] if row["connected"] and not row["me"]]
+
+
+def test_one_execution_a_slice_although_somebody_lies(swarm: Any, tmp_path: Path) -> None:
+    owner = swarm.join("owner", nprocs=0)
+    liar = swarm.join("liar", owner.address, command=LIAR)
+    swarm.join("honest1", owner.address)
+    swarm.until(lambda: len(connected(swarm, owner)) == 2, "both workers")
+    project = tmp_path / "roots.py"
+    project.write_text(ROOTS)
+    done = swarm.run(owner, "submit", project, "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert read(tmp_path / "out", "results.json") == [31622 + (n >= 31623**2) for n in range(10**9, 10**9 + 200)]
+    told = read(tmp_path / "out", "stats.json")
+    wrong = told["strikes"]
+    assert told["executions"] == 40 + wrong
+    assert not [peer for peer in told["peers"] if peer["id"] == liar.id and peer["slices"] > 0]
+
+
+def test_a_check_that_raises_ends_the_job_with_its_traceback(swarm: Any, tmp_path: Path) -> None:
+    owner = swarm.join("owner")
+    project = tmp_path / "roots.py"
+    project.write_text(ROOTS.replace("return root ** 2 <=", "return root.real_part ** 2 <="))
+    done = swarm.run(owner, "submit", project, "-o", tmp_path / "out")
+    assert done.returncode != 0
+    assert "check raised AttributeError" in done.stderr and "in is_root" in done.stderr, done.stderr
+
+
+def test_the_example_factorises_each_number_once(swarm: Any, examples: Path, tmp_path: Path) -> None:
+    owner = swarm.join("owner", nprocs=0)
+    swarm.join("stranger", owner.address)
+    done = swarm.run(owner, "submit", examples / "factorise.py", "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert read(tmp_path / "out", "results.json")[1] == [2] * 12 + [5] * 12
+    assert read(tmp_path / "out", "stats.json")["executions"] == 50
