@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from peernet.config.project import MAX_ARRAY_DIMENSIONS, MAX_EMPTY_ARRAY_BYTES
 from peernet.results import tags
 from peernet.results.codec import Encoder, Refusal, Writer, head, scalar_bytes
-from peernet.results.decoder import Decoder
+from peernet.results.reader import Decoder
 
 if TYPE_CHECKING:
     import numpy

@@ -11,7 +11,7 @@ import uuid
 from peernet.config.project import MAX_DECIMAL_EXPONENT, MAX_FRACTION_BITS
 from peernet.results import tags
 from peernet.results.codec import Encoder, Refusal
-from peernet.results.decoder import Decoder
+from peernet.results.reader import Decoder
 
 _CONTEXT = decimal.Context(capitals=1, traps=[decimal.InvalidOperation])
 """Of its own, as the caller's says whether exponents are written with a small letter. Nothing is rounded to it."""

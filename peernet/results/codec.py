@@ -264,4 +264,4 @@ _WRITERS: dict[type, Writer] = {
     frozenset: _write_set,
     dict: _write_dict,
 }
-"""How each container is written. The partner of `decoder._READERS`; other types are in `further.WRITERS`."""
+"""How each container is written. The partner of `reader._READERS`; other types are in `further.WRITERS`."""

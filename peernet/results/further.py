@@ -13,7 +13,7 @@ import uuid
 from peernet.results import arrays, atoms, instances, moments, tags
 from peernet.results.classes import has_fields, is_own
 from peernet.results.codec import Refusal, Writer
-from peernet.results.decoder import Reader
+from peernet.results.reader import Reader
 from peernet.results.records import Member, Record
 
 WRITERS: dict[type, Writer] = {

@@ -17,7 +17,7 @@ from peernet.config.project import MAX_CLASS_NAME
 from peernet.results import tags
 from peernet.results.classes import ClassName, Resolver, has_fields, name_of
 from peernet.results.codec import Encoder, Refusal, Writer, head, scalar_bytes, short_repr
-from peernet.results.decoder import Decoder
+from peernet.results.reader import Decoder
 from peernet.results.records import Member, Record
 
 _HEAP_TYPE = 1 << 9

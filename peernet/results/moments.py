@@ -16,7 +16,7 @@ from typing import Any
 from peernet.config.project import MAX_CLASS_NAME
 from peernet.results import tags
 from peernet.results.codec import Encoder, Refusal
-from peernet.results.decoder import Decoder
+from peernet.results.reader import Decoder
 
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _ZONE_KEY = re.compile(r"(?!posix/|right/|localtime\Z|posixrules\Z)[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")

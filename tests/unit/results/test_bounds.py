@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from peernet.errors import CannotDecodeError
-from peernet.results import decode, decoder, encode, tags
+from peernet.results import decode, encode, reader, tags
 from peernet.results.codec import head
 
 PRIME = sys.hash_info.modulus
@@ -37,7 +37,7 @@ class Key:
 def test_keys_made_to_collide_are_refused(
     make: Callable[[int], Any], tag: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoder, "DECODE_CPU_BASE", 0.05)
+    monkeypatch.setattr(reader, "DECODE_CPU_BASE", 0.05)
 
     def keyed(step: int) -> bytes:
         keys = sorted(encode(make(number * step)) for number in range(1, 30_000))
