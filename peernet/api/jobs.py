@@ -169,8 +169,8 @@ class JobResults:
 
     Pickled results (`results="pickle"`) are loaded here, in the caller's process: only own peers have made them.
 
-    A project that reduces has one result: the reduced value. A job that fails raises once what was accepted
-    before has been handed out.
+    A project with `reduce` or `keep_if` has one result: the reduced value, or the list of what is kept. A job that
+    fails raises once what was accepted before has been handed out.
     """
 
     def __init__(self, job: Job) -> None:
@@ -243,7 +243,10 @@ class Job:
         return JobResults(self)
 
     def result(self) -> Any:
-        """Wait for the job and return the reduced value, or the list of all results. Raises as `results` does."""
+        """Wait for the job and return the reduced value, or the list of all results, or of those that are kept.
+
+        Raises as `results` does.
+        """
         values = list(self.results())
         return values[0] if self.status().reduces else values
 

@@ -1,7 +1,8 @@
 """The job host: the process that holds the submitter's project. `python -s -P -m peernet.box.host FD PARENT`.
 
-The iterable, `reduce` and what they print are the user's code, so they run here and never in the peer. It answers
-one request after another; what the project prints goes to its stdout and stderr, never among the frames.
+The iterable, `keep_if`, `reduce` and what they print are the user's code, so they run here and never in the peer.
+It answers one request after another; what the project prints goes to its stdout and stderr, never among the
+frames.
 """
 
 from __future__ import annotations
@@ -110,10 +111,10 @@ class JobHost:
         options = override(project.options, **_known(request.overrides))
         wanted = wanted_by(bundle, options.requirements)
         self._pickles = options.results == "pickle"
-        self._classes = classes_of(project.function, project.reduce)
+        self._classes = classes_of(project.function, project.keep_if, project.reduce)
         self._cutter = Cutter(project.over, options.whole_slice)
-        if project.reduce is not None:
-            self._folder = Folder(project.reduce, project.initial)
+        if project.reduce is not None or project.keep_if is not None:
+            self._folder = Folder(project.reduce, project.initial, project.keep_if)
         if project.check is not None:
             self._checker = Checker(project.check, options.whole_slice)
         return HostOpened(
@@ -124,7 +125,7 @@ class JobHost:
             quorum=options.quorum,
             timeout=options.timeout,
             whole_slice=options.whole_slice,
-            reduces=options.has_reduce,
+            reduces=self._folder is not None,
             memory=options.memory,
             scratch=options.scratch,
             python=wanted.python,
@@ -205,7 +206,7 @@ class JobHost:
 
     def _opened_folder(self) -> Folder:
         if self._folder is None:
-            raise BoxError("the job host is not open, or its project has no reduce")
+            raise BoxError("the job host is not open, or its project has nothing to fold")
         return self._folder
 
 

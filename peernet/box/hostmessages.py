@@ -85,10 +85,10 @@ class HostOpened(Message):
     """What the project declares, after overrides. None: not declared.
 
     length: calls in the whole input, if the iterable tells. timeout: seconds for a slice. whole_slice: the
-    function takes the batch. reduces: it has a `reduce`, so the value is one and not a list. memory, scratch:
-    bytes for a slice. python: versions that it runs on, "" for any. packages: requirements, a line each. reuse:
-    slices may share a process. pickles: results travel as pickles. confidence: in place of replicas and quorum.
-    checks: it has a `check`.
+    function takes the batch. reduces: its value is made here of all results, by `reduce` or `keep_if`. memory,
+    scratch: bytes for a slice. python: versions that it runs on, "" for any. packages: requirements, a line each.
+    reuse: slices may share a process. pickles: results travel as pickles. confidence: in place of replicas and
+    quorum. checks: it has a `check`.
     """
 
     name: str

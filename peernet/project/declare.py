@@ -46,7 +46,8 @@ class Origin:
 class Project(Generic[P, R]):
     """A function, its inputs and how to run them. Calling it calls the function, here and now.
 
-    Made by `parallel`. `function`, `over`, `reduce`, `initial`, `check` and `options` are what was given there.
+    Made by `parallel`. `function`, `over`, `keep_if`,
+    `reduce`, `initial`, `check` and `options` are what was given there.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Project(Generic[P, R]):
         over: Iterable[Any] | Callable[[], Iterable[Any]],
         options: Options,
         *,
+        keep_if: Callable[[Any], object] | None = None,
         reduce: Callable[[Any, Any], Any] | None = None,
         initial: object = MISSING,
         check: Callable[[Any, Any], object] | None = None,
@@ -64,6 +66,7 @@ class Project(Generic[P, R]):
         self.function = function
         self.over = over
         self.options = options
+        self.keep_if = keep_if
         self.reduce = reduce
         self.initial = initial
         self.check = check
@@ -97,6 +100,7 @@ def parallel(
     *,
     over: Iterable[Any] | Callable[[], Iterable[Any]],
     slice_size: int | None = None,
+    keep_if: Callable[[R], object] | None = None,
     reduce: Callable[[Any, Any], Any] | None = None,
     initial: object = MISSING,
     replicas: int | None = None,
@@ -127,7 +131,10 @@ def parallel(
         slice_size: calls in a slice, at least 1. None: chosen from measured run time.
         reduce: an associative function of two results. It is applied in the order of the inputs, within each slice
             and then over slices. None: the result is the list of results, in the order of the inputs.
-        initial: the result of an empty input, with reduce only; else it is None.
+        keep_if: a function of one result that returns whether to keep it, for searches. It runs on the submitting
+            peer, on accepted results only. The result of the job is the list of those that are kept, in the order
+            of the inputs, or what reduce makes of them.
+        initial: the result where nothing is left to reduce, with reduce only; else it is None.
         confidence: how probable each result has to be right, above 0.5, such as 0.99: as few executions are spent
             as that takes with the peers there are. Not together with replicas or quorum.
         replicas: executions of each slice by distinct peers, at least 1. None, with no quorum and no confidence:
@@ -186,6 +193,10 @@ def parallel(
         raise ProjectError(
             f"check={short_repr(check)}: it must be a function of an input and its result, and say True or False"
         )
+    if keep_if is not None and not callable(keep_if):
+        raise ProjectError(
+            f"keep_if={short_repr(keep_if)}: it must be a function of a result that tells whether to keep it"
+        )
     if initial is not MISSING and reduce is None:
         raise ProjectError(f"initial={short_repr(initial)}: it has a meaning only together with reduce")
 
@@ -194,7 +205,16 @@ def parallel(
             raise ProjectError(f"{function!r} is declared parallel twice: remove one of the decorators")
         if not callable(function):
             raise ProjectError(f"{short_repr(function)} can't be called: @parallel goes above a function")
-        return Project(function, over, options, reduce=reduce, initial=initial, check=check, origin=_caller(2))
+        return Project(
+            function,
+            over,
+            options,
+            keep_if=keep_if,
+            reduce=reduce,
+            initial=initial,
+            check=check,
+            origin=_caller(2),
+        )
 
     return declare
 

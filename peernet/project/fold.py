@@ -1,15 +1,27 @@
-"""Folding the results of slices into one value while they arrive in any order."""
+"""Folding the results of slices into one value while they arrive in any order: those of them that are kept."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 from peernet.config.project import MAX_FOLD_PARTIALS
 from peernet.errors import JobError, TaskError
 from peernet.project.declare import MISSING
 from peernet.project.trace import describe, user_traceback
+
+
+class _Nothing(Enum):
+    """The type of `_NOTHING`."""
+
+    NOTHING = "nothing"
+
+
+_NOTHING: Final = _Nothing.NOTHING
+"""The value of slices of which nothing is kept; None may be a result."""
 
 
 class Folder:
@@ -21,16 +33,23 @@ class Folder:
     arrival. In order at most log2(slices) partial values are held; each gap costs at most as many more.
     """
 
-    def __init__(self, reduce: Callable[[Any, Any], Any], initial: object = MISSING) -> None:
-        """initial: the value of an empty input; None when MISSING."""
+    def __init__(
+        self,
+        reduce: Callable[[Any, Any], Any] | None,
+        initial: object = MISSING,
+        keep_if: Callable[[Any], object] | None = None,
+    ) -> None:
+        """reduce: None to make a list of the results. initial: the value where there is nothing to reduce; None
+        when MISSING. keep_if: which results to take at all; None for all of them."""
         self._reduce = reduce
         self._initial = initial
+        self._keep_if = keep_if
         self._partials: dict[tuple[int, int], Any] = {}
         """(level, index): the value of the slices from index * 2**level on, 2**level of them."""
 
     def afresh(self) -> Folder:
         """Return another one for the same function, into which nothing is folded yet."""
-        return Folder(self._reduce, self._initial)
+        return Folder(self._reduce, self._initial, self._keep_if)
 
     @property
     def partials(self) -> int:
@@ -41,7 +60,7 @@ class Folder:
         """Take the results of slice `index` (from 0; at least one value). A slice that was taken is ignored.
 
         Raises:
-            TaskError: `reduce` raised; with its traceback.
+            TaskError: `keep_if` or `reduce` raised; with its traceback.
             JobError: there are too many gaps to hold the partial values.
         """
         if not values:
@@ -50,16 +69,16 @@ class Folder:
             return
         if len(self._partials) >= MAX_FOLD_PARTIALS:
             raise JobError(f"more than {MAX_FOLD_PARTIALS} partial results wait for slices that are missing")
-        value = self._call(values)
+        value = self._slice(values)
         level = 0
         while (sibling := (level, index ^ 1)) in self._partials:
             other = self._partials.pop(sibling)
-            value = self._call([other, value] if index & 1 else [value, other])
+            value = self._merge([other, value] if index & 1 else [value, other])
             level, index = level + 1, index >> 1
         self._partials[level, index] = value
 
     def finish(self, slices: int) -> Any:
-        """The value of the whole input, of so many slices. For none it is `initial`, or None.
+        """The value of the whole input, of so many slices. Of nothing it is `initial`, or None, or an empty list.
 
         Raises:
             TaskError: `reduce` raised; with its traceback.
@@ -68,18 +87,44 @@ class Folder:
         parts = sorted(self._partials, key=lambda node: node[1] << node[0])
         if sum(1 << level for level, _ in parts) != slices:
             raise ValueError(f"only {sum(1 << level for level, _ in parts)} of {slices} slices were folded")
-        if not parts:
-            return None if self._initial is MISSING else self._initial
-        return self._call([self._partials[part] for part in parts])
+        value = self._merge([self._partials[part] for part in parts])
+        if value is not _NOTHING:
+            return value
+        if self._reduce is None:
+            return []
+        return None if self._initial is MISSING else self._initial
 
     def _has(self, index: int) -> bool:
         top = max((level for level, _ in self._partials), default=-1)
         return any((level, index >> level) in self._partials for level in range(top + 1))
 
-    def _call(self, values: Sequence[Any]) -> Any:
-        try:
-            return functools.reduce(self._reduce, values)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - user code may raise anything
-            raise TaskError(f"reduce raised {describe(error)}", user_traceback(error)) from None
+    def _slice(self, values: Sequence[Any]) -> Any:
+        """The value of one slice: of what is kept of it."""
+        if self._keep_if is not None:
+            keep_if = self._keep_if
+            values = _users("keep_if", lambda: [value for value in values if keep_if(value)])
+        if not values:
+            return _NOTHING
+        return list(values) if self._reduce is None else self._call(self._reduce, values)
+
+    def _merge(self, parts: Sequence[Any]) -> Any:
+        """The value of neighbouring parts, in their order."""
+        parts = [part for part in parts if part is not _NOTHING]
+        if not parts:
+            return _NOTHING
+        if self._reduce is None:
+            return list(itertools.chain.from_iterable(parts))
+        return self._call(self._reduce, parts)
+
+    def _call(self, reduce: Callable[[Any, Any], Any], values: Sequence[Any]) -> Any:
+        return _users("reduce", lambda: functools.reduce(reduce, values))
+
+
+def _users(name: str, call: Callable[[], Any]) -> Any:
+    """Call user code; what it raises becomes a TaskError with the traceback."""
+    try:
+        return call()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - user code may raise anything
+        raise TaskError(f"{name} raised {describe(error)}", user_traceback(error)) from None

@@ -93,6 +93,7 @@ def _parts(project: Project[..., object], bare: bool) -> Iterable[tuple[str, obj
                 yield f"the global variable {name!r}", function.__globals__[name]
     if not bare:
         yield "over, the input,", project.over
+        yield "keep_if", project.keep_if
         yield "reduce", project.reduce
         yield "initial", project.initial
         yield "check", project.check

@@ -49,6 +49,7 @@ class Task:
     name: str
     function: LoadedFunction
     over: Any
+    keep_if: Callable[[Any], object] | None
     reduce: Callable[[Any, Any], Any] | None
     initial: object
     slice_size: int | None
@@ -61,13 +62,18 @@ class Task:
         """The name of the bundle, under which real blob stores know it too."""
         return digest(self.bundle)
 
+    @property
+    def reduces(self) -> bool:
+        """Its value is made of all results, in the job host."""
+        return self.reduce is not None or self.keep_if is not None
+
     def cutter(self) -> Cutter:
         """Return a cutter at the beginning of the input."""
         return Cutter(self.over, self.function.whole_slice)
 
     def folder(self) -> Folding | None:
         """Return an empty reduction, if the project reduces."""
-        return Folding(Folder(self.reduce, self.initial)) if self.reduce is not None else None
+        return Folding(Folder(self.reduce, self.initial, self.keep_if)) if self.reduces else None
 
     def opened(self, cutter: Cutter) -> HostOpened:
         """Return what the project declares."""
@@ -79,7 +85,7 @@ class Task:
             quorum=self.quorum,
             timeout=self.timeout,
             whole_slice=self.function.whole_slice,
-            reduces=self.reduce is not None,
+            reduces=self.reduces,
         )
 
 
@@ -171,6 +177,7 @@ def _model(plan: JobPlan, number: int) -> Task:
         name=f"model {number}",
         function=LoadedFunction(sum, True, Path()),
         over=range(plan.calls),
+        keep_if=None,
         reduce=operator.add,
         initial=0,
         slice_size=plan.slice_size or None,
@@ -193,6 +200,7 @@ def _load(plan: JobPlan, data: bytes, number: int, stack: ExitStack) -> Task:
         name=project.name,
         function=LoadedFunction(project.function, options.whole_slice, folder),
         over=project.over,
+        keep_if=project.keep_if,
         reduce=project.reduce,
         initial=project.initial,
         slice_size=plan.slice_size or options.slice_size,

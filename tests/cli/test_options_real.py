@@ -21,3 +21,24 @@ def test_each_call_draws_something_else_though_the_inputs_are_equal(installed: A
     assert ran.returncode == 0, ran
     done = json.loads(ran.stdout.splitlines()[-1])
     assert len(set(done["value"])) == 6
+
+
+KEEPING = """
+def perfect(pair):
+    return pair[0] == pair[1]
+@peernet.parallel(over=range(2, 600), slice_size=40, keep_if=perfect)
+def divisors(n):
+    return (n, sum(d for d in range(1, n) if n % d == 0))
+"""
+
+
+def test_the_result_is_the_list_of_what_is_kept(lone_peer: Any) -> None:
+    ran = lone_peer.run("submit", lone_peer.write(KEEPING), "-o", "kept")
+    assert ran.returncode == 0, ran
+    assert json.loads((lone_peer.folder / "kept/results.json").read_text()) == [[6, 6], [28, 28], [496, 496]]
+
+
+def test_a_keep_if_that_raises_ends_the_job_with_its_traceback(lone_peer: Any) -> None:
+    ran = lone_peer.run("submit", lone_peer.write(KEEPING.replace("pair[0] == pair[1]", "pair.first")))
+    assert ran.returncode == 1
+    assert "keep_if raised AttributeError" in ran.stderr and "in perfect" in ran.stderr

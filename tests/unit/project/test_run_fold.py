@@ -134,6 +134,50 @@ def test_an_empty_input_gives_initial_or_none() -> None:
     assert Folder(operator.add, 0).finish(0) == 0
 
 
+@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=3), max_size=40), st.randoms())
+def test_results_that_are_kept_are_listed_or_reduced_in_the_order_of_the_input(
+    slices: list[list[int]], order: random.Random
+) -> None:
+    listing = Folder(None, keep_if=lambda n: n > 6)
+    joining = Folder(operator.add, (), keep_if=lambda parts: parts[0] > 6)
+    arrival = list(enumerate(slices))
+    order.shuffle(arrival)
+    for index, values in arrival:
+        listing.fold(index, values)
+        joining.fold(index, [(value,) for value in values])
+    kept = [value for values in slices for value in values if value > 6]
+    assert listing.finish(len(slices)) == kept
+    assert joining.finish(len(slices)) == tuple(kept)
+
+
+def test_nothing_kept_gives_an_empty_list_or_initial_or_none() -> None:
+    for folder, nothing in (
+        (Folder(None, keep_if=bool), []),
+        (Folder(operator.add, keep_if=bool), None),
+        (Folder(operator.add, "initial", keep_if=bool), "initial"),
+    ):
+        assert folder.afresh().finish(0) == nothing
+        folder.fold(1, [0])
+        folder.fold(0, [0, None])
+        folder.fold(2, [False])
+        assert folder.finish(3) == nothing
+
+
+def test_none_may_be_a_result_that_is_kept() -> None:
+    folder = Folder(None, keep_if=lambda value: value is None)
+    folder.fold(0, [1, None])
+    assert folder.finish(1) == [None]
+
+
+def test_a_keep_if_that_raises_is_told_with_its_traceback() -> None:
+    def choose(value: int) -> bool:
+        raise ArithmeticError("never")
+
+    with pytest.raises(TaskError, match="keep_if raised ArithmeticError: never") as failed:
+        Folder(None, keep_if=choose).fold(0, [1, 2])
+    assert "in choose" in failed.value.traceback
+
+
 def test_missing_slices_are_a_bug_of_the_caller() -> None:
     folder = Folder(operator.add)
     folder.fold(1, [1])

@@ -106,6 +106,22 @@ async def test_results_are_folded_in_the_order_of_the_input(open_host: OpenHost)
     assert decode(await host.finish(3)) == "0a0b1a1b2a2b"
 
 
+async def test_results_that_are_kept_are_the_value_in_the_order_of_the_input(open_host: OpenHost) -> None:
+    host = await open_host(PLAIN, options=", keep_if=lambda text: 'x' in text")
+    assert host.opened.reduces
+    for index, values in ((2, ["x2", "y"]), (0, ["y", "y"]), (1, ["x0", "x1"])):
+        await host.fold(index, encode(values))
+    assert decode(await host.finish(3)) == ["x0", "x1", "x2"]
+
+
+async def test_what_is_kept_of_a_result_that_is_taken_back_is_kept_no_more(open_host: OpenHost) -> None:
+    host = await open_host(PLAIN, options=", keep_if=lambda text: 'x' in text")
+    await host.fold(0, encode(["a liar's x"]), keep=True)
+    await host.fold(1, encode(["x"]), keep=True)
+    await host.fold(0, encode(["y"]), keep=True)
+    assert decode(await host.finish(2)) == ["x"]
+
+
 async def test_a_reduce_that_raises_is_the_users_failure(open_host: OpenHost) -> None:
     host = await open_host("def join(a, b):\n    return a / b\n\n" + PLAIN, options=", reduce=join")
     with pytest.raises(TaskError, match="ZeroDivisionError") as caught:
