@@ -164,4 +164,4 @@ class BoxError(PeernetError):
 
 
 class BuildError(BoxError):
-    """The packages of a lock can't be had here: not allowed, not for this machine, not in the index, or no room."""
+    """The packages of a lock can't be had here: not allowed, not for this machine, not in the index, no room."""

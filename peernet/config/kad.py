@@ -142,6 +142,15 @@ class KadConfig:
     """Contacts kept in the journal to return through. After weeks away a tenth of them may still answer: six, and
     one is enough."""
 
+    gone_contacts: int = 32
+    """Contacts that were dropped and are tried again now and then: the way back after a network was cut."""
+
+    gone_seconds: float = 20.0
+    """How often one of them is tried. A hundred peers with three each meet again within half a minute."""
+
+    gone_tries: int = 8
+    """Tries of one that never answers. It has left, as most do; three dials a minute are what that costs."""
+
     save_seconds: float = 600.0
     """A contact is saved again after this time at the earliest, so that lookups don't write to the disk."""
 

@@ -39,9 +39,9 @@ class NetConfig:
     is noticed within 10 s; over a connection that nobody needs, that much later than it is pinged later."""
 
     spare_ping_seconds: float = 10.0
-    """In place of `ping_seconds`, on a connection that neither side needs and over which nothing is under way: most
-    connections of a peer in a large network are such, and at 2 s a peer with 200 of them would do little else but
-    ping. That its peer is gone matters when it is used, and then it is pinged at once."""
+    """In place of `ping_seconds`, on a connection that neither side needs and over which nothing is under way.
+    Most connections of a peer in a large network are such, and at 2 s a peer with 200 of them would do little else
+    but ping. That its peer is gone matters when it is used, and then it is pinged at once."""
 
     pause_slack: float = 1.0
     """Waking later than this after the time that was set means that this process was held up (a suspended

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import peernet
@@ -76,13 +77,19 @@ ATTEMPTS = (
 )
 
 
-@peernet.parallel(over=[])
-def attack(attempt: tuple[int, str, int, str, int]) -> str:
+Attempt = tuple[int, str, int, str, int]
+
+_NONE: list[Attempt] = []
+
+
+@peernet.parallel(over=_NONE)
+def attack(attempt: Attempt) -> str:
     """One attempt by its number, or the honest call if there is none of that number."""
     number, *target = attempt
     if number >= len(ATTEMPTS):
         return f"honest {sum(range(1000))}"
     try:
-        return ATTEMPTS[number](*target)  # type: ignore[arg-type]
+        attempts: tuple[Callable[..., str], ...] = ATTEMPTS
+        return attempts[number](*target)
     except OSError:
         return ""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from peernet.config.kad import KadConfig
 from peernet.core.events import Now
 from peernet.core.kad.contact import ID_BYTES, number
-from peernet.errors import EnvelopeError
+from peernet.errors import EnvelopeError, EnvelopeRefusal
 from peernet.identity.envelope import Opened, open_envelope
 from peernet.identity.keys import Verifier
 from peernet.types import DhtKey, PeerId
@@ -93,7 +93,8 @@ class RecordStore:
 
         Raises EnvelopeError; its reason is `domain` too if the record belongs under another key.
         """
-        error = EnvelopeError("no domain is allowed", "domain")
+        text = "no domain is allowed"
+        reason: EnvelopeRefusal = "domain"
         for name in self._domains if domain is None else (domain,):
             rule = self._domains[name]
             try:
@@ -106,14 +107,14 @@ class RecordStore:
                     max_size=ENVELOPE_LIMIT,
                 )
             except EnvelopeError as refusal:
-                error = refusal
+                text, reason = str(refusal), refusal.reason
                 if refusal.reason != "domain":
                     break
                 continue
             if all(record_key(name, opened.author, each) != key for each in rule.names):
                 raise EnvelopeError("the record belongs under another key", "domain")
             return opened
-        raise error
+        raise EnvelopeError(text, reason)
 
     def accept(self, key: DhtKey, name: str, data: bytes, now: Now) -> str:
         """Take a record. Returns the empty text when it is held, else why it is refused."""

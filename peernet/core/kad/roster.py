@@ -9,6 +9,7 @@ from peernet.core.context import Context, Then
 from peernet.core.effects import Call, Note
 from peernet.core.events import Done, Failure, Outcome
 from peernet.core.kad.contact import Contact, number
+from peernet.core.kad.reunion import Reunion
 from peernet.core.kad.table import Table
 from peernet.core.records import ContactRecord
 from peernet.errors import AddressError
@@ -48,6 +49,7 @@ class Roster:
         self._probing: dict[PeerId, None] = {}
         self._parted: dict[PeerId, float] = {}
         self._saved: dict[PeerId, float] = {}
+        self._reunion = Reunion(ctx, self)
 
     def restore(self, records: Iterable[ContactRecord]) -> list[Contact]:
         """Take the contacts of the journal. Returns those seen last; those too many leave it."""
@@ -151,6 +153,7 @@ class Roster:
         gone = self.table.failed(peer, evict=bool(self._ctx.links))
         if gone is None:
             return
+        self._reunion.dropped(gone)
         if self._saved.pop(peer, None) is not None:
             self._ctx.forget(ContactRecord.space, peer)
         self._ctx.note(Note("peers", peer=peer))
