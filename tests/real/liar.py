@@ -14,7 +14,7 @@ import trio
 from peernet.results import decode, encode
 from peernet.runtime.main import run_until_told
 from peernet.runtime.options import PeerOptions
-from peernet.sandbox import BoxExecutor, Limits, Outcome
+from peernet.sandbox import BoxExecutor, Limits, Outcome, probe
 from peernet.storage.home import Home
 
 
@@ -56,7 +56,9 @@ def main() -> None:
     options = PeerOptions(
         home=home, host=given.host, port=given.port, join=tuple(given.addresses), slots=given.nprocs
     )
-    executor = LyingExecutor("C", Home.open(home).scratch_folder, options.config.box)
+    scratch = Home.open(home).scratch_folder
+    # In the best tier that works, as honest peers: one that does not confine gets no stranger's work.
+    executor = LyingExecutor(probe(scratch, options.config.box).tier, scratch, options.config.box)
     trio.run(lambda: run_until_told(options, lambda node: print(node.addresses[0], flush=True), executor=executor))
 
 
