@@ -64,6 +64,19 @@ def test_two_liars_among_ten_peers_change_nothing_and_are_named(
 
     for peer in swarm.peers:
         peer.kill()
+    owner = swarm.join("owner")
+    restarted = {row["peer"]: row for row in swarm.json(owner, "trust")["rows"]}
+    assert {peer for peer, row in restarted.items() if row["failed"]} == liars
+    assert {peer: row["marks"] for peer, row in restarted.items()} == {
+        peer: row["marks"] for peer, row in rows.items()
+    }
+    one = next(iter(liars))
+    assert swarm.run(owner, "block", one).returncode == 0
+    assert swarm.json(owner, "trust", one)["rows"][0]["blocked"]
+    assert swarm.run(owner, "unblock", one).returncode == 0
+    (forgiven,) = swarm.json(owner, "trust", one)["rows"]
+    assert not (forgiven["blocked"] or forgiven["banned"])
+    owner.kill()
     verified = swarm.json(tmp_path / "nobody", "verify", out)
     assert (verified["verified"], verified["slices"], verified["faults"]) == (True, 100, 0)
     assert set(verified["peers"]) <= liars | honest | {owner.id}
