@@ -12,18 +12,20 @@ Beside results.json and stats.json lie
     the body being `wire.signed.ResultBatch`).
   - `slice`, in order: `index`, `calls`, `digest`, `offset` and `size` in slices.bin, the probability `reached` (0
     under policies that do not weigh any), and `workers`: who returned it under which `lease` in which `batch`
-    (null where it was not kept), with which `status` and `digest`; `agrees` with what was accepted; `trusted`:
-    its word alone was believed; `audit`: it came after that.
+    (null where it was not kept), with which `status` and `digest`; `agrees` with what was accepted, and is then
+    `equal` to it by the project's own comparison if its bytes are not; `trusted`: its word alone was believed;
+    `audit`: it came after that.
   - `end`, once, last: SHA-256 of all `lines` before it, and of the other `files`.
 
-What the workers signed can't be made up. What the submitter says of them (who is trusted, the probability, what
-was left out) is the submitter's word, guarded against accidents by the last line.
+What the workers signed can't be made up. What the submitter says of them (who is trusted, what is equal, the
+probability, what was left out) is the submitter's word, guarded against accidents by the last line.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,10 +36,13 @@ from peernet.identity.peerid import format_peer_id
 from peernet.wire.control import EvidenceBatch, EvidenceHead, EvidencePart, EvidenceSlice, JobReply, JobRow
 from peernet_cli.folders import new_binary
 
+_ROUNDING = 1e-6
+"""Policies' names round their target to six digits."""
+
 FORMAT = 1
 EVIDENCE, VALUES = "evidence.jsonl", "slices.bin"
 GUARDED = ("results.json", "stats.json", VALUES)
-"""Files whose digests are in the last line."""
+"""Files that are always there; their digests are in the last line, with those of what else was written."""
 
 Evidence = Iterable[EvidenceHead | EvidenceBatch | EvidenceSlice | JobReply]
 
@@ -59,6 +64,7 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     status: str
     digest: str
     agrees: bool
+    equal: bool
     trusted: bool
     audit: bool
 
@@ -117,7 +123,8 @@ def write_evidence(row: JobRow, evidence: Evidence, folder: Path) -> None:
             writer = _Writer(row, lines, values)
             for part in evidence:
                 writer.write(part)
-        files = {name: file_digest(folder / name) for name in GUARDED}
+        names = sorted(path.name for path in folder.iterdir() if path.name != EVIDENCE)
+        files = {name: file_digest(folder / name) for name in names}
         lines.write(encode_line(EndLine(writer.digest, files)) + b"\n")
 
 
@@ -150,7 +157,7 @@ class _Writer:
                 self._line(BatchLine(number, peer, part.envelope))
             case EvidenceSlice():
                 place = self._place(part.value)
-                workers = tuple(self._worker(worker) for worker in part.parts)
+                workers = tuple(self._worker(worker, part.digest) for worker in part.parts)
                 told = SliceLine(
                     part.index, part.calls, place.offset, place.size, part.digest.hex(), part.reached, workers
                 )
@@ -162,7 +169,7 @@ class _Writer:
         self._offset += len(data)
         return place
 
-    def _worker(self, part: EvidencePart) -> Worker:
+    def _worker(self, part: EvidencePart, accepted: bytes) -> Worker:
         return Worker(
             peer=part.peer,
             lease=part.lease.hex(),
@@ -170,6 +177,7 @@ class _Writer:
             status=part.status,
             digest=part.digest.hex(),
             agrees=part.agrees,
+            equal=part.agrees and part.digest != accepted,
             trusted=part.trusted,
             audit=part.audit,
         )
@@ -178,3 +186,25 @@ class _Writer:
         data = encode_line(line) + b"\n"
         self._hash.update(data)
         self._lines.write(data)
+
+
+def lack_of(policy: str, reached: float, agreeing: Sequence[Worker]) -> str:
+    """Return what the policy misses in a slice, or nothing. What can't be told offline is taken as it is said: who
+    is trusted, what is equal, and the probability, which is 1 for results that have proven themselves to the job
+    host."""
+    trusted = reached >= 1 or any(worker.trusted for worker in agreeing)
+    if all(worker.equal for worker in agreeing):
+        return "nobody has signed its result"
+    if found := re.fullmatch(r"majority:([0-9]{1,4})/[0-9]{1,4}", policy):
+        needed = int(found[1]) if reached < 1 else 1
+    elif policy in ("plain", "adaptive", "poco"):
+        needed = 2 if policy == "plain" and not trusted else 1
+    elif found := re.fullmatch(r"confidence:([0-9.]{1,12})", policy):
+        needed = 1
+        if not trusted and reached < float(found[1]) - _ROUNDING:
+            return f"its result reached a confidence of {reached:.6g}, not {found[1]}"
+    else:
+        return f"its policy {policy!r:.60} is not known to this version; update peernet"
+    if len(agreeing) < needed:
+        return f"{len(agreeing)} peers agree with its result, and {policy} needs {needed}"
+    return ""

@@ -10,8 +10,7 @@ digest.
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -43,13 +42,11 @@ from peernet_cli.evidence import (
     decode_line,
     encode_line,
     file_digest,
+    lack_of,
 )
 
 MOST_FAULTS = 1000
 """Faults that are told one by one; a folder with more is not worth reading further."""
-
-_ROUNDING = 1e-6
-"""Policies' names round their target to six digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +60,14 @@ class Fault:
 
 @dataclass(slots=True)
 class Report:
-    """What was found. slices, batches: how many were checked; peers: those whose signatures hold."""
+    """What was found. slices, batches: how many were checked; peers: those whose signatures hold. equal: results
+    that agree by the project's own comparison, which can't be checked here."""
 
     job: str = ""
     policy: str = ""
     slices: int = 0
     batches: int = 0
+    equal: int = 0
     peers: dict[str, None] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
@@ -203,7 +202,7 @@ class _Check:
             if peers.count(peer) > 1:
                 self._fault("counts twice", index, peer)
         if self._head is not None:
-            lack = _lack(self._head.policy, line.reached, [worker for worker in line.workers if worker.agrees])
+            lack = lack_of(self._head.policy, line.reached, [worker for worker in line.workers if worker.agrees])
             if lack:
                 self._fault(lack, index)
 
@@ -213,8 +212,11 @@ class _Check:
 
         if self._leases.setdefault(worker.lease, line.index) != line.index:
             fault(f"its lease is that of slice {self._leases[worker.lease]} too")
-        agrees = (worker.status, worker.digest) == ("ok", line.digest)
-        if agrees != worker.agrees:
+        same = (worker.status, worker.digest) == ("ok", line.digest)
+        self.report.equal += worker.equal
+        if worker.equal and (same or not worker.agrees or worker.status != "ok"):
+            fault("is said to be equal without the same bytes, and is not")
+        elif same != worker.agrees and not worker.equal:
             fault("is said to agree, and does not" if worker.agrees else "is said to differ, and does not")
         if worker.batch is None:
             fault("what it signed was not kept")
@@ -231,7 +233,7 @@ class _Check:
             fault("did not sign a result of this lease")
         elif (result.status, result.digest.hex()) != (worker.status, worker.digest):
             fault(f"signed {result.status} {result.digest.hex()}, not {worker.status} {worker.digest}")
-        elif agrees and result.size != line.size:
+        elif same and result.size != line.size:
             fault(f"signed {result.size} bytes, not {line.size}")
 
     def _bytes(self, place: Place, values: BinaryIO, index: int | None) -> None:
@@ -249,10 +251,11 @@ class _Check:
         self._ended = True
         if line.lines != before:
             self._fault(f"the lines of {EVIDENCE} are not as they were written")
-        if sorted(line.files) != sorted(GUARDED):
-            self._fault(f"the last line of {EVIDENCE} tells of other files than {', '.join(GUARDED)}")
-        for name in GUARDED:
-            if file_digest(self._folder / name) != line.files.get(name):
+        for name in dict.fromkeys((*GUARDED, *line.files)):
+            path = self._folder / name
+            if Path(name).name != name:
+                self._fault(f"the last line of {EVIDENCE} tells of {name!r:.100}, which is no file of this folder")
+            elif not path.is_file() or file_digest(path) != line.files.get(name):
                 self._fault(f"{name} is not as it was written")
 
     def _results(self, head: JobLine, values: BinaryIO) -> None:
@@ -293,24 +296,3 @@ class _Compared:
 def _read(values: BinaryIO, place: Place) -> bytes:
     values.seek(place.offset)
     return values.read(place.size)
-
-
-def _lack(policy: str, reached: float, agreeing: Sequence[Worker]) -> str:
-    """Return what the policy misses in a slice, or nothing. What can't be told offline is taken as it is said: who
-    is trusted, and the probability, which is 1 for results that have proven themselves to the job host."""
-    trusted = reached >= 1 or any(worker.trusted for worker in agreeing)
-    if not agreeing:
-        return "nobody agrees with its result"
-    if found := re.fullmatch(r"majority:([0-9]{1,4})/[0-9]{1,4}", policy):
-        needed = int(found[1]) if reached < 1 else 1
-    elif policy in ("plain", "adaptive", "poco"):
-        needed = 2 if policy == "plain" and not trusted else 1
-    elif found := re.fullmatch(r"confidence:([0-9.]{1,12})", policy):
-        needed = 1
-        if not trusted and reached < float(found[1]) - _ROUNDING:
-            return f"its result reached a confidence of {reached:.6g}, not {found[1]}"
-    else:
-        return f"its policy {policy!r:.60} is not known to this version; update peernet"
-    if len(agreeing) < needed:
-        return f"{len(agreeing)} peers agree with its result, and {policy} needs {needed}"
-    return ""

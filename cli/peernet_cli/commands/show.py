@@ -66,6 +66,9 @@ def _show_evidence(terminal: Terminal, row: JobRow, jobs: Jobs) -> None:
         for worker in part.parts:
             said = "agreed" if worker.agrees else f"differed ({worker.status} {worker.digest.hex()[:16]})"
             marks = [name for name in ("trusted", "audit") if getattr(worker, name)]
+            marks += (
+                ["equal by the project's comparison"] if worker.agrees and worker.digest != part.digest else []
+            )
             marks += [] if worker.batch else ["its signature was not kept"]
             terminal.line(f"  {worker.peer}  {', '.join([said, *marks])}")
     if not shown and not terminal.json:
@@ -83,6 +86,7 @@ def _evidence_of(row: JobRow, part: EvidenceSlice) -> dict[str, object]:
             {
                 "peer": worker.peer,
                 "agrees": worker.agrees,
+                "equal": worker.agrees and worker.digest != part.digest,
                 "trusted": worker.trusted,
                 "audit": worker.audit,
                 "status": worker.status,

@@ -40,6 +40,7 @@ def command(terminal: Terminal, folder: Path) -> int:
                 "policy": report.policy,
                 "slices": report.slices,
                 "batches": report.batches,
+                "equal": report.equal,
                 "peers": list(report.peers),
                 "faults": len(report.faults),
             }
@@ -48,4 +49,8 @@ def command(terminal: Terminal, folder: Path) -> int:
         terminal.line(f"NOT verified: {counted(len(report.faults), 'fault')} in {folder}")
     else:
         terminal.line(f"verified: {checked} {counted(len(report.peers), 'peer')}, {report.policy}")
+        if report.equal:
+            terminal.line(
+                f"{counted(report.equal, 'result')} agreed by the project's own comparison, not to the byte"
+            )
     return 1 if report.faults else 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from peernet.errors import UsageError
 from peernet.identity.digest import digest
@@ -218,10 +219,12 @@ CHANGED[-100] ^= 1
         (put(5, "workers", 0, "batch", to=9), "batch 9, which it signed, is not there", (1, ANN_ID)),
         (put(5, "workers", 0, "batch", to=None), "what it signed was not kept", (1, ANN_ID)),
         (put(5, "workers", 1, "peer", to=ANN_ID), "counts twice", (1, ANN_ID)),
-        (put(5, "workers", to=[]), "nobody agrees with its result", (1, None)),
+        (put(5, "workers", to=[]), "nobody has signed its result", (1, None)),
         (lambda lines: lines.pop(5), "slice 1 is missing", (2, None)),
         (lambda lines: lines.pop(0), "does not begin with a job", None),
         (lambda lines: lines.insert(1, lines[0]), "tells of two jobs", None),
+        (put(5, "workers", 0, "equal", to=True), "is said to be equal", (1, ANN_ID)),
+        (put(5, "workers", 2, "equal", to=True), "is said to be equal", (1, EVE_ID)),
         (put(5, "more", to=1), "can't be read", None),
         (put(5, "line", to="what"), "can't be read", None),
     ],
@@ -272,6 +275,31 @@ def test_each_policy_is_checked_as_far_as_can_be_told(
 ) -> None:
     report = verify_folder(written(tmp_path / "out", evidence_of(policy, reached=reached)))
     assert fault in texts(report) and bool(fault) == bool(report.faults)
+
+
+def test_results_that_are_equal_without_the_same_bytes_are_counted(tmp_path: Path) -> None:
+    """As under `equal=`: Eve's result of slice 1 is taken for the same; somebody has to have signed its bytes."""
+    evidence = evidence_of()
+    close = evidence[5]
+    assert close.index == 1
+    ann, bob, eve = close.parts
+    evidence[5] = replace(close, parts=(ann, bob, replace(eve, agrees=True)))
+    report = verify_folder(written(tmp_path / "out", evidence))
+    assert (texts(report), report.equal) == ("", 1)
+    evidence[5] = replace(close, parts=(replace(eve, agrees=True),))
+    assert "1 None nobody has signed its result" in texts(verify_folder(written(tmp_path / "alone", evidence)))
+
+
+def test_what_else_was_written_is_guarded_and_only_in_the_folder(folder: Path) -> None:
+    (folder / "tracebacks.txt").write_text("slice 1")
+    lines = lines_of(folder)
+    lines[-1]["files"]["tracebacks.txt"] = ""
+    assert verify_folder(rewrite(folder, lines)).faults == []
+    (folder / "tracebacks.txt").write_text("slice 2")
+    assert texts(verify_folder(folder)) == "None None tracebacks.txt is not as it was written"
+    (folder.parent / "outside").write_text("")
+    lines[-1]["files"]["../outside"] = ""
+    assert "which is no file of this folder" in texts(verify_folder(rewrite(folder, lines)))
 
 
 def test_a_file_that_is_missing_is_a_fault(folder: Path) -> None:
