@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from peernet.api import Job, Peer
     from peernet.errors import PeernetError
-    from peernet.project import Project, numpy_rng, parallel, rng
+    from peernet.project import FailedCall, Project, numpy_rng, parallel, rng
     from peernet.results import decode, encode
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "FailedCall": "peernet.project",
     "Job": "peernet.api",
     "Peer": "peernet.api",
     "PeernetError": "peernet.errors",
@@ -30,6 +31,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "FailedCall",
     "Job",
     "Peer",
     "PeernetError",

@@ -24,6 +24,9 @@ INLINE_CHARACTERS = 64 * 1024
 _PREVIEW, _CLIPPED = 5, 24
 """Results, and characters of each, that a summary shows of a list that is too long for it."""
 
+_MOST_TRACEBACKS = 1000
+"""Slices whose tracebacks are written beside the results: each may have 8 KiB of them."""
+
 Encoded = Iterable[SliceValue | FinalValue]
 
 
@@ -91,6 +94,14 @@ def _clip(text: str) -> str:
     return text if len(text) <= _CLIPPED else f"{text[:_CLIPPED]}…"
 
 
+def _noting(encoded: Encoded, failed: list[str]) -> Encoded:
+    """Pass on results, and note the tracebacks of calls that were skipped, as many as help."""
+    for reply in encoded:
+        if isinstance(reply, SliceValue) and reply.traceback and len(failed) < _MOST_TRACEBACKS:
+            failed.append(f"slice {reply.index}, {reply.traceback}\n")
+        yield reply
+
+
 def check_output(output: Path | None) -> None:
     """Tell before anything runs that a folder for results can't be made.
 
@@ -103,16 +114,21 @@ def check_output(output: Path | None) -> None:
 def save(row: JobRow, encoded: Encoded, output: Path, evidence: Evidence | None = None) -> Path:
     """Write results.json and stats.json into a new folder and return it: `output`, or the next free suffix.
 
-    evidence: of the job, to be written beside them; None where no peer has run it. The files are written beside
-    it first, so that the folder appears whole or not at all.
+    tracebacks.txt has those of calls that were skipped, if there are any. evidence: of the job, to be written
+    beside them; None where no peer has run it. The files are written beside it first, so that the folder appears
+    whole or not at all.
 
     Raises:
         StorageError: the disk refused. Nothing is left behind, and the results are still with the peer.
     """
     try:
         with new_folder(output) as folder:
+            failed: list[str] = []
             with new_file(folder.path / "results.json") as stream:
-                write_results(row, encoded, stream)
+                write_results(row, _noting(encoded, failed), stream)
+            if failed:
+                with new_file(folder.path / "tracebacks.txt") as stream:
+                    stream.writelines(failed)
             with new_file(folder.path / "stats.json") as stream:
                 stream.write(json.dumps(stats_of(row), indent=2) + "\n")
             if evidence is not None:

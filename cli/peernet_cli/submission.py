@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -54,6 +54,7 @@ class Choices:
     memory: str | None = None
     scratch: str | None = None
     confidence: float | None = None
+    on_error: str | None = None
     require_sandbox: str | None = None
     sandbox_tier: str | None = None
     dry_run: bool = False
@@ -142,7 +143,7 @@ def prepare(choices: Choices) -> Submit:
         raise UsageError(f"--patience {choices.patience}: it must be a number of seconds, 0 or more")
     check_output(choices.output)
     path, name = split_target(choices.file)
-    bundle = collect(path, name, choices.arguments)
+    bundle = replace(collect(path, name, choices.arguments), on_error=choices.on_error or "")
     encoded = bundle.encode()
     return Submit(
         host_bundle=encoded,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, cast
@@ -24,7 +25,8 @@ from peernet.errors import (
     TooFewPeersError,
     UsageError,
 )
-from peernet.project import Project, bundle_project, make_options
+from peernet.project import FailedCall, Project, bundle_project, make_options
+from peernet.project.options import OnError, read_on_error
 from peernet.project.pickledresults import load_result
 from peernet.results import decode
 from peernet.runtime.machine import usable_cores
@@ -71,6 +73,7 @@ def submit(
     require_sandbox: Literal["A", "B"] | None = None,
     sandbox_tier: Literal["A", "B", "C"] | None = None,
     confidence: float | None = None,
+    on_error: OnError | None = None,
 ) -> Job:
     """Submit a project to the network of the peer that runs here, and return its job at once.
 
@@ -79,7 +82,8 @@ def submit(
         home: of the peer to submit through; the user's own by default.
         local: start this many worker peers on this machine for the job, and trust them.
         start_local: when no peer runs here, start a local swarm with a worker for each core. False: refuse.
-        slice_size, replicas, quorum, confidence, timeout, name: override what the decorator says.
+        slice_size, replicas, quorum, confidence, timeout, name, on_error: override what the decorator
+            says.
         patience: seconds to wait for enough peers before the job fails.
         memory, scratch: override what the decorator says, as bytes or a text such as "512MiB".
         require_sandbox: the lowest sandbox tier that may execute the job; any by default.
@@ -92,7 +96,8 @@ def submit(
     needs = make_options(memory=memory, scratch=scratch, replicas=replicas, quorum=quorum, confidence=confidence)
     if require_sandbox not in (None, "A", "B"):
         raise UsageError(f"require_sandbox={require_sandbox!r}: it must be 'A' or 'B', or None for any tier")
-    host_bundle, worker_bundle = bundle_project(project)
+    errors = "" if on_error is None else read_on_error(on_error)
+    host_bundle, worker_bundle = (replace(bundle, on_error=errors) for bundle in bundle_project(project))
     request = Submit(
         host_bundle=host_bundle.encode(),
         worker_bundle=worker_bundle.encode(),
@@ -179,7 +184,7 @@ class JobResults:
     def __iter__(self) -> Iterator[Any]:
         for reply in self._job.client.stream(Results(self._job.id)):
             if isinstance(reply, SliceValue):
-                values = cast(list[Any], decode(reply.value))
+                values = cast(list[Any], decode(reply.value, classes=(FailedCall,)))
                 yield from map(load_result, values) if reply.pickles else values
             elif isinstance(reply, FinalValue):
                 value = decode(reply.value)

@@ -24,7 +24,17 @@ from peernet.box.limits import Limits
 from peernet.box.messages import TO_CHILD, Order, Report, Status, clip
 from peernet.config.box import BoxConfig
 from peernet.errors import BoxError, CannotEncodeError, PeernetError
-from peernet.project import Bundle, Cutter, LoadedFunction, TaskFailure, load_function, open_input, run_slice
+from peernet.project import (
+    Bundle,
+    Cutter,
+    FailedCall,
+    LoadedFunction,
+    TaskFailure,
+    load_function,
+    open_input,
+    run_slice,
+)
+from peernet.project.run import is_plain
 from peernet.project.trace import describe, user_traceback
 from peernet.results import encode
 
@@ -134,23 +144,42 @@ def _work(
 ) -> tuple[tuple[bytes, bytes], LoadedFunction | None]:
     """Run a slice. Returns the report's frame, and the function for further slices."""
     out_of_memory = _out_of_memory(order.limits, None, 0).encode()
+    skipped = _Skipped(place, order.limits)
     try:
         try:
             function = function or load_function(place.bundle, place.source)
-            results = run_slice(function, open_input(order.body), order.seed)
+            results = run_slice(function, open_input(order.body), order.seed, skipped.goes_on)
         except BaseException as error:  # noqa: BLE001 - a task may raise anything, and all of it is told
             return _failure(error, place, order.limits).encode(), function
         finally:
             flush()
-        return _report(results, order).encode(), function
+        return _report(results, order, skipped.text).encode(), function
     except MemoryError:
         system.release_reserve()
         return out_of_memory, function
 
 
-def _report(results: list[object], order: Order) -> Report:
+class _Skipped:
+    """The calls of a slice that failed while the slice went on. text: their tracebacks, as many as are told."""
+
+    def __init__(self, place: Place, limits: Limits) -> None:
+        self._place = place
+        self._limits = limits
+        self.text = ""
+
+    def goes_on(self, failure: TaskFailure, error: BaseException) -> bool:
+        """Whether a project that skips errors goes on after this one: not where it met a limit of the box, which
+        is no fault of the call, and may be another on another peer."""
+        if not is_plain(error) or explain(error, self._place.plan, self._limits).status != Status.ERROR:
+            return False
+        if len(self.text) < _CONFIG.traceback_text:
+            self.text += f"call {failure.index or 0} of the slice: {failure.traceback}\n"
+        return True
+
+
+def _report(results: list[object], order: Order, skipped: str) -> Report:
     try:
-        body = encode(results, max_bytes=sys.maxsize)
+        body = encode(results, max_bytes=sys.maxsize, classes=(FailedCall,))
     except CannotEncodeError as error:
         return Report(Status.UNENCODABLE, clip(str(error), _CONFIG.error_text), None, "", b"")
     except MemoryError:
@@ -159,7 +188,7 @@ def _report(results: list[object], order: Order) -> Report:
     if len(body) > order.limits.result:
         text = f"the result takes {len(body)} bytes; {order.limits.result} are allowed"
         return Report(Status.TOO_LARGE, text, None, "", b"")
-    return Report(Status.OK, "", None, "", body)
+    return Report(Status.OK, "", None, clip(skipped, _CONFIG.traceback_text), body)
 
 
 def _failure(error: BaseException, place: Place, limits: Limits) -> Report:

@@ -46,8 +46,10 @@ from peernet.errors import (
     TaskError,
     UsageError,
 )
-from peernet.project import Bundle, Cutter, Folder, load_project, materialise, open_input, override
+from peernet.project import Bundle, Cutter, FailedCall, Folder, load_project, materialise, open_input, override
 from peernet.project.checks import Checker
+from peernet.project.declare import check_errors
+from peernet.project.options import read_on_error
 from peernet.project.pickledresults import load_results, pickle_result
 from peernet.project.trace import describe
 from peernet.project.wanted import wanted_by
@@ -112,6 +114,7 @@ class JobHost:
         wanted = wanted_by(bundle, options.requirements)
         self._pickles = options.results == "pickle"
         self._classes = classes_of(project.function, project.keep_if, project.reduce)
+        check_errors(read_on_error(bundle.on_error or options.on_error), project.check)
         self._cutter = Cutter(project.over, options.whole_slice)
         if project.reduce is not None or project.keep_if is not None:
             self._folder = Folder(project.reduce, project.initial, project.keep_if)
@@ -194,7 +197,7 @@ class JobHost:
             self._spool.close()
 
     def _values(self, body: bytes) -> list[Any]:
-        values = decode(body, classes=self._classes)
+        values = decode(body, classes=(*self._classes, FailedCall))
         if type(values) is not list or not values:
             raise CannotDecodeError("the results of a slice are a list, and never an empty one")
         return load_results(values) if self._pickles else values

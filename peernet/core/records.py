@@ -81,7 +81,8 @@ class SliceRecord(Record, frozen=True, array_like=True, gc=False):
 
 
 class OutcomeRecord(Record, frozen=True, array_like=True, gc=False):
-    """An accepted slice: its result and who agreed on it."""
+    """An accepted slice: its result and who agreed on it. traceback: of its calls that failed and were skipped, as
+    one of them told it."""
 
     space: ClassVar[str] = "outcome"
 
@@ -91,6 +92,7 @@ class OutcomeRecord(Record, frozen=True, array_like=True, gc=False):
     agreeing: tuple[PeerId, ...]
     disputed: bool
     cpu_seconds: float
+    traceback: str = ""
 
     def key(self) -> bytes:
         return self.job + self.index.to_bytes(8, "big")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from peernet.project.chance import numpy_rng, rng
     from peernet.project.collector import bundle_project, collect
     from peernet.project.cut import Cut, Cutter, open_input
+    from peernet.project.failed import FailedCall
     from peernet.project.fold import Folder
     from peernet.project.load import LoadedFunction, load_function, load_project, materialise
     from peernet.project.run import TaskFailure, run_slice
@@ -24,6 +25,7 @@ _HOMES = {
     "Bundle": "bundle",
     "Cut": "cut",
     "Cutter": "cut",
+    "FailedCall": "failed",
     "Folder": "fold",
     "LoadedFunction": "load",
     "TaskFailure": "run",
@@ -43,6 +45,7 @@ __all__ = [
     "Bundle",
     "Cut",
     "Cutter",
+    "FailedCall",
     "Folder",
     "LoadedFunction",
     "Options",

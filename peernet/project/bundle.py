@@ -11,8 +11,8 @@ from peernet.config.project import MAX_ARGUMENTS, MAX_BUNDLE_BYTES, MAX_BUNDLE_F
 from peernet.errors import CannotDecodeError, CannotEncodeError, ProjectError
 from peernet.results import decode, encode
 
-_FORMAT = "peernet/bundle/1"
-_FIELDS = 9
+_FORMAT = "peernet/bundle/2"
+_FIELDS = 10
 _MAX_ENCODED = MAX_BUNDLE_BYTES + 1024 * 1024  # paths, arguments and names beside the source
 _MAX_TEXT = 64 * 1024
 _PART = re.compile(r"[^./\\:\0-\x1f\x7f][^/\\:\0-\x1f\x7f]*")
@@ -32,6 +32,7 @@ class Bundle:
     imports: top-level names of the installed packages that the files import, sorted; neither the standard library
         nor peernet.
     pickled: the cloudpickle, b"" for source.
+    on_error: what the submitter asks for in place of the project's own; "" leaves that.
 
     Raises ProjectError when it breaks one of these rules or a bound of `config.project`.
     """
@@ -44,6 +45,7 @@ class Bundle:
     python: str
     imports: tuple[str, ...]
     pickled: bytes
+    on_error: str = ""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -55,6 +57,7 @@ class Bundle:
             ProjectError: an argument is no text.
         """
         fields = [self.kind, self.entry, self.name, self.argv, self.files, self.python, self.imports, self.pickled]
+        fields.append(self.on_error)
         try:
             return encode([_FORMAT, *fields], max_bytes=_MAX_ENCODED)
         except CannotEncodeError as error:
@@ -97,6 +100,8 @@ def _check(bundle: Bundle) -> None:
         _refuse(f"it has more than {MAX_ARGUMENTS} arguments or {MAX_BUNDLE_FILES} imports")
     if sum(map(len, bundle.argv)) > _MAX_TEXT or sum(map(len, bundle.imports)) > _MAX_TEXT:
         _refuse(f"its arguments are longer than {_MAX_TEXT} characters; give the project a file to read instead")
+    if bundle.on_error not in ("", "fail", "skip"):
+        _refuse(f"its on_error is {bundle.on_error[:20]!r}")
     if bundle.name and not bundle.name.isidentifier():
         _refuse(f"{bundle.name[:80]!r} is not the name of a project")
     if len(bundle.pickled) + sum(len(content) for _, content in bundle.files) > MAX_BUNDLE_BYTES:
@@ -104,7 +109,7 @@ def _check(bundle: Bundle) -> None:
 
 
 def _check_types(bundle: Bundle) -> None:
-    texts: tuple[Any, ...] = (bundle.kind, bundle.entry, bundle.name, bundle.python)
+    texts: tuple[Any, ...] = (bundle.kind, bundle.entry, bundle.name, bundle.python, bundle.on_error)
     if not all(isinstance(text, str) for text in texts) or not isinstance(bundle.pickled, bytes):
         _refuse("a field has the wrong type")
     for texts in (bundle.argv, bundle.imports):

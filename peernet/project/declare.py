@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
 
 from peernet.errors import ProjectError
-from peernet.project.options import Options, Results, make_options
+from peernet.project.options import OnError, Options, Results, make_options
 from peernet.results import short_repr
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def parallel(
     reuse: bool = False,
     results: Results = "data",
     confidence: float | None = None,
+    on_error: OnError = "fail",
     check: Callable[[Any, R], bool] | None = None,
 ) -> Callable[[Callable[P, R]], Project[P, R]]:
     """Declare that a function is to be called once for each input, on the computers of the group.
@@ -154,6 +155,10 @@ def parallel(
             state of their own, whose module is costly to import. Their working folder is wiped in between.
         results: "data": results are plain data, and any peer may compute them. "pickle": any picklable value, from
             peers marked as one's own and workers of a local swarm only, as loading a pickle runs its maker's code.
+        on_error: "fail": a call that raises ends the job, once peers agree that it does. "skip": its place in the
+            results is taken by a `peernet.FailedCall`, on which peers have to agree too, and the job goes on;
+            reduce and keep_if are not given those. What breaks a limit (memory, time, the working folder) ends
+            the job either way. Not together with check.
         check: a function (input, result) -> bool for results that prove themselves, as the factors of a number do.
             It runs on the submitting peer. A result for which it is True is accepted at once, whoever returned it,
             so each slice is executed once; one for which it is False is wrong, and counts against its peer. Peers
@@ -180,6 +185,7 @@ def parallel(
         reuse=reuse,
         results=results,
         confidence=confidence,
+        on_error=on_error,
     )
     if not is_iterable(over) and not callable(over):
         raise ProjectError(
@@ -193,6 +199,7 @@ def parallel(
         raise ProjectError(
             f"check={short_repr(check)}: it must be a function of an input and its result, and say True or False"
         )
+    check_errors(options.on_error, check)
     if keep_if is not None and not callable(keep_if):
         raise ProjectError(
             f"keep_if={short_repr(keep_if)}: it must be a function of a result that tells whether to keep it"
@@ -217,6 +224,19 @@ def parallel(
         )
 
     return declare
+
+
+def check_errors(on_error: OnError, check: object) -> None:
+    """Refuse to go on after errors where results prove themselves: a liar could say that every call fails.
+
+    Raises:
+        ProjectError: both are asked for.
+    """
+    if on_error == "skip" and check is not None:
+        raise ProjectError(
+            'on_error="skip" and check: a call that fails proves nothing; catch the error in the function and '
+            "return what check can judge"
+        )
 
 
 def is_iterable(value: object) -> bool:

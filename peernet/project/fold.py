@@ -11,6 +11,7 @@ from typing import Any, Final
 from peernet.config.project import MAX_FOLD_PARTIALS
 from peernet.errors import JobError, TaskError
 from peernet.project.declare import MISSING
+from peernet.project.failed import FailedCall
 from peernet.project.trace import describe, user_traceback
 
 
@@ -99,13 +100,14 @@ class Folder:
         return any((level, index >> level) in self._partials for level in range(top + 1))
 
     def _slice(self, values: Sequence[Any]) -> Any:
-        """The value of one slice: of what is kept of it."""
+        """The value of one slice: of what is kept of it. A call that failed has no result to fold."""
+        values = [value for value in values if type(value) is not FailedCall]
         if self._keep_if is not None:
-            keep_if = self._keep_if
-            values = _users("keep_if", lambda: [value for value in values if keep_if(value)])
+            keep_if, all_values = self._keep_if, values
+            values = _users("keep_if", lambda: [value for value in all_values if keep_if(value)])
         if not values:
             return _NOTHING
-        return list(values) if self._reduce is None else self._call(self._reduce, values)
+        return values if self._reduce is None else self._call(self._reduce, values)
 
     def _merge(self, parts: Sequence[Any]) -> Any:
         """The value of neighbouring parts, in their order."""

@@ -22,12 +22,13 @@ from peernet.project.trace import describe, user_traceback
 @dataclass(frozen=True, slots=True)
 class LoadedFunction:
     """The user's function, ready to be called. directory: the folder of its files, for tracebacks. pickles: its
-    results travel as pickles."""
+    results travel as pickles. skips: it goes on after a call that raises."""
 
     call: Callable[[Any], Any]
     whole_slice: bool
     directory: Path
     pickles: bool = False
+    skips: bool = False
 
 
 def materialise(bundle: Bundle, directory: Path) -> None:
@@ -53,11 +54,15 @@ def load_function(bundle: Bundle, directory: Path) -> LoadedFunction:
     if bundle.kind == "source":
         project = load_project(bundle, directory)
         options = project.options
-        return LoadedFunction(project.function, options.whole_slice, directory, options.results == "pickle")
-    loaded = _unpickle(bundle, directory)
-    if not isinstance(loaded, tuple) or len(loaded) != 3 or not callable(loaded[0]):
-        raise ProjectError("the pickle of the bundle holds no function")
-    return LoadedFunction(loaded[0], bool(loaded[1]), directory, loaded[2] == "pickle")
+        loaded = project.function, options.whole_slice, options.results, options.on_error
+    else:
+        unpickled = _unpickle(bundle, directory)
+        if not isinstance(unpickled, tuple) or len(unpickled) != 4 or not callable(unpickled[0]):
+            raise ProjectError("the pickle of the bundle holds no function")
+        loaded = unpickled
+    call, whole_slice, results, on_error = loaded
+    skips = (bundle.on_error or on_error) == "skip"
+    return LoadedFunction(call, bool(whole_slice), directory, results == "pickle", skips)
 
 
 def load_project(bundle: Bundle, directory: Path) -> Project[..., Any]:

@@ -24,6 +24,9 @@ from peernet.results import short_repr
 Results = Literal["data", "pickle"]
 """How results come back: as plain data, whatever peer made them, or as pickles, from one's own peers only."""
 
+OnError = Literal["fail", "skip"]
+"""What becomes of a call that raises: the job fails, or the call's place is taken by a `FailedCall`."""
+
 DEFAULT_QUORUM = 2
 """Equal executions that accept a slice, unless there are fewer replicas: one liar is then outvoted or disputed."""
 
@@ -44,6 +47,7 @@ class Options:
     requirements: texts as they were given; `requirements.check` reads them where the project is submitted.
     reuse: slices of the job may share a process.
     results: "data" or "pickle".
+    on_error: "fail" or "skip".
     """
 
     slice_size: int | None = None
@@ -59,6 +63,7 @@ class Options:
     reuse: bool = False
     results: Results = "data"
     confidence: float | None = None
+    on_error: OnError = "fail"
 
 
 def make_options(
@@ -76,6 +81,7 @@ def make_options(
     reuse: object = False,
     results: object = "data",
     confidence: object = None,
+    on_error: object = "fail",
 ) -> Options:
     """Check values from anywhere and complete replicas and quorum.
 
@@ -115,6 +121,7 @@ def make_options(
         reuse=_flag("reuse", reuse),
         results=_results(results),
         confidence=sure,
+        on_error=read_on_error(on_error),
     )
 
 
@@ -229,6 +236,19 @@ def _results(value: object) -> Results:
     if value == "pickle":
         return "pickle"
     raise ProjectError(f'results={short_repr(value)}: it must be "data" or "pickle"')
+
+
+def read_on_error(value: object) -> OnError:
+    """Check what was given for `on_error`.
+
+    Raises:
+        ProjectError: it is neither "fail" nor "skip".
+    """
+    if value == "fail":
+        return "fail"
+    if value == "skip":
+        return "skip"
+    raise ProjectError(f'on_error={short_repr(value)}: it must be "fail" or "skip"')
 
 
 def _name(value: object) -> str | None:

@@ -29,7 +29,9 @@ def pickle_project(project: Project[..., object]) -> tuple[Bundle, Bundle]:
     """
     whole = _dumps(project, project, bare=False)
     options = project.options
-    function = _dumps((project.function, options.whole_slice, options.results), project, bare=True)
+    function = _dumps(
+        (project.function, options.whole_slice, options.results, options.on_error), project, bare=True
+    )
     return _bundle(whole), _bundle(function)
 
 

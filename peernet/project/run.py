@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from peernet.errors import TaskError
 from peernet.project.chance import seeded
+from peernet.project.failed import FailedCall
 from peernet.project.load import LoadedFunction
 from peernet.project.pickledresults import pickle_result
 from peernet.project.trace import describe, user_traceback
@@ -25,13 +26,29 @@ class TaskFailure(TaskError):
         self.index = index
 
 
-def run_slice(function: LoadedFunction, inputs: Sequence[Any], seed: bytes = b"") -> list[Any]:
+def is_plain(error: BaseException) -> bool:
+    """Whether an exception says something about its call only, and not about the process that it ran in."""
+    return isinstance(error, Exception) and not isinstance(error, MemoryError)
+
+
+def _is_plain(_: TaskFailure, error: BaseException) -> bool:
+    return is_plain(error)
+
+
+def run_slice(
+    function: LoadedFunction,
+    inputs: Sequence[Any],
+    seed: bytes = b"",
+    goes_on: Callable[[TaskFailure, BaseException], bool] = _is_plain,
+) -> list[Any]:
     """Call the function for each input, or once for all where it wants the whole slice.
 
-    seed: of what the calls draw from `rng`, at most 64 bytes.
+    seed: of what the calls draw from `rng`, at most 64 bytes. goes_on: is told what a call raised, if
+    the function skips errors, and returns whether to go on.
 
     Returns:
-        The results in order; one of them for a whole slice. Pickles of them where the project asks for that.
+        The results in order; one of them for a whole slice. A `FailedCall` in place of each that was skipped.
+        Pickles of them where the project asks for that.
 
     Raises:
         TaskFailure: a call raised, or asked the interpreter to exit.
@@ -39,21 +56,21 @@ def run_slice(function: LoadedFunction, inputs: Sequence[Any], seed: bytes = b""
     """
     results: list[Any] = []
     with seeded(seed, results):
-        _call(function, inputs, results)
+        for argument in (inputs,) if function.whole_slice else inputs:
+            try:
+                results.append(function.call(argument))
+            except BaseException as error:  # noqa: BLE001 - told next
+                failure = _failure(error, function, len(results))
+                if not (function.skips and goes_on(failure, error)):
+                    raise failure from None
+                results.append(FailedCall(failure.type_name, len(results)))
     return [pickle_result(result) for result in results] if function.pickles else results
 
 
-def _call(function: LoadedFunction, inputs: Sequence[Any], results: list[Any]) -> None:
-    try:
-        if function.whole_slice:
-            results.append(function.call(inputs))
-            return
-        call, keep = function.call, results.append
-        for argument in inputs:
-            keep(call(argument))
-    except BaseException as error:  # noqa: BLE001 - told next
-        # The child is the user's alone: whatever leaves the function, an exit too, is the failure of its call.
-        index = None if function.whole_slice else len(results)
-        kind = type(error)
-        name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-        raise TaskFailure(describe(error), user_traceback(error, function.directory), name, index) from None
+def _failure(error: BaseException, function: LoadedFunction, call: int) -> TaskFailure:
+    """Tell of what a call raised: the child is the user's alone, so whatever leaves the function, an exit too, is
+    the failure of its call."""
+    index = None if function.whole_slice else call
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return TaskFailure(describe(error), user_traceback(error, function.directory), name, index)

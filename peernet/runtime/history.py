@@ -68,7 +68,7 @@ def job_replies(home: Home, prefix: str, start: int = 0) -> Iterator[SliceValue 
         elif not record.reduces:
             index = start
             while (outcome := find_outcome(journal, record.job, index)) is not None:
-                yield SliceValue(index, read(outcome.value), record.pickles)
+                yield SliceValue(index, read(outcome.value), record.pickles, outcome.traceback)
                 index += 1
         yield JobReply(row_of(record))
 

@@ -194,7 +194,8 @@ class Service:
             record = history.find_record(self._node.journal, format_job_id(job))
             if not record.reduces:
                 while (outcome := history.find_outcome(self._node.journal, job, index)) is not None:
-                    yield SliceValue(index, await self._node.payloads.get(outcome.value), record.pickles)
+                    data = await self._node.payloads.get(outcome.value)
+                    yield SliceValue(index, data, record.pickles, outcome.traceback)
                     index += 1
             if record.state != "running":
                 if record.value is not None:

@@ -312,11 +312,13 @@ class Printed(ControlMessage, frozen=True):
 
 
 class SliceValue(ControlMessage, frozen=True):
-    """The canonical bytes of one accepted slice: a list of results. pickles: they are pickles, of own peers."""
+    """The canonical bytes of one accepted slice: a list of results. pickles: they are pickles, of own peers.
+    traceback: of calls that failed and were skipped."""
 
     index: int
     value: bytes
     pickles: bool = False
+    traceback: str = ""
 
 
 class FinalValue(ControlMessage, frozen=True):

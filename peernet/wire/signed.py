@@ -110,7 +110,8 @@ class Offer(Message, frozen=True, array_like=True, gc=False):
 
 class SliceResult(Message, frozen=True, array_like=True, gc=False):
     """The outcome of one lease. status "ok": digest and size of the canonical bytes. Else digest names the
-    failure (`core.work.votes`), error is its one line and traceback its text."""
+    failure (`core.work.votes`) and error is its one line. traceback: its text, or those of calls that were
+    skipped."""
 
     lease: LeaseKey
     status: Literal["ok", "error", "timeout", "memory", "exited", "unencodable", "too_large", "scratch"]

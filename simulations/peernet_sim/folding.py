@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from peernet.errors import TaskError
-from peernet.project import Folder
+from peernet.project import FailedCall, Folder
 from peernet.results import decode
 
 
@@ -36,7 +36,7 @@ class Folding:
 
 
 def _values(data: bytes) -> list[Any]:
-    values = decode(data)
+    values = decode(data, classes=(FailedCall,))
     if not isinstance(values, list):
         raise TaskError("the results of a slice are no list")
     return values

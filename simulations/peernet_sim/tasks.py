@@ -23,6 +23,7 @@ from peernet.identity.digest import digest
 from peernet.project import (
     Bundle,
     Cutter,
+    FailedCall,
     Folder,
     LoadedFunction,
     TaskFailure,
@@ -145,7 +146,7 @@ def payload(data: bytes) -> Payload:
 def outcome(values: list[Any], seconds: float) -> tuple[SliceOutcome, bytes]:
     """Return the outcome of a slice with these results, and their bytes: large ones travel as a blob."""
     try:
-        data = encode(values)
+        data = encode(values, classes=(FailedCall,))
     except CannotEncodeError as error:
         return failed("unencodable", str(error), None, seconds), b""
     small = payload(data)
@@ -198,7 +199,7 @@ def _load(plan: JobPlan, data: bytes, number: int, stack: ExitStack) -> Task:
         bundle=data + number.to_bytes(4, "big"),
         plan=plan,
         name=project.name,
-        function=LoadedFunction(project.function, options.whole_slice, folder),
+        function=LoadedFunction(project.function, options.whole_slice, folder, skips=options.on_error == "skip"),
         over=project.over,
         keep_if=project.keep_if,
         reduce=project.reduce,

@@ -42,3 +42,29 @@ def test_a_keep_if_that_raises_ends_the_job_with_its_traceback(lone_peer: Any) -
     ran = lone_peer.run("submit", lone_peer.write(KEEPING.replace("pair[0] == pair[1]", "pair.first")))
     assert ran.returncode == 1
     assert "keep_if raised AttributeError" in ran.stderr and "in perfect" in ran.stderr
+
+
+FAILING = """
+@peernet.parallel(over=range(200), slice_size=20{more})
+def inverse(n):
+    return 1000 // (n - 57)
+"""
+
+
+def test_one_bad_call_of_two_hundred_is_skipped_and_its_traceback_is_kept(lone_peer: Any) -> None:
+    ran = lone_peer.run("submit", lone_peer.write(FAILING.format(more=', on_error="skip"')), "-o", "skipped")
+    assert ran.returncode == 0, ran
+    values = json.loads((lone_peer.folder / "skipped/results.json").read_text())
+    good = [1000 // (n - 57) for n in range(200) if n != 57]
+    assert values[:57] + values[58:] == good
+    [name, fields] = values[57]["$dataclass"]
+    assert name.endswith("FailedCall") and fields == {"error": "ZeroDivisionError", "call": 17}
+    text = (lone_peer.folder / "skipped/tracebacks.txt").read_text()
+    assert text.startswith("slice 2, call 17 of the slice: Traceback") and "1000 // (n - 57)" in text
+
+
+def test_the_command_line_says_what_becomes_of_errors(lone_peer: Any) -> None:
+    ran = lone_peer.run("submit", lone_peer.write(FAILING.format(more="")), "--on-error", "skip")
+    assert ran.returncode == 0, ran
+    ran = lone_peer.run("submit", lone_peer.write(FAILING.format(more=', on_error="skip"')), "--on-error", "fail")
+    assert ran.returncode == 1 and "ZeroDivisionError" in ran.stderr

@@ -21,6 +21,11 @@ from peernet_cli.terminal import Terminal
 )
 @click.option("--replicas", type=int, metavar="R", help="Executions of each slice, by distinct peers.")
 @click.option("--quorum", type=int, metavar="Q", help="Equal executions that accept a slice.")
+@click.option(
+    "--on-error",
+    type=click.Choice(["fail", "skip"]),
+    help="After a call that raises: end the job, or go on and put a FailedCall in its place.",
+)
 @click.option("--slice-size", type=int, metavar="S", help="Calls in a slice.")
 @click.option(
     "--memory", metavar="SIZE", help="Memory of a slice, such as 512MiB; peers that lend less are left out."

@@ -17,6 +17,7 @@ from peernet.box.limits import Limits
 from peernet.box.messages import Status
 from peernet.errors import BoxError, CannotEncodeError, ProjectError, TaskError
 from peernet.identity.digest import digest
+from peernet.project import FailedCall
 from peernet.results import encode
 from peernet.sandbox import Box, Cuts, HostBox, Outcome
 from peernet.types import Digest
@@ -85,7 +86,7 @@ class VirtualExecutor:
             await trio.sleep_forever()
         self._seat.executed += 1
         try:
-            value = encode(values)
+            value = encode(values, classes=(FailedCall,))
         except CannotEncodeError as error:
             return _failed(Status.UNENCODABLE, str(error), None, "", seconds)
         return Outcome(Status.OK, value, "", None, "", "", seconds, seconds, RSS)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from peernet.config.project import MAX_TRACEBACK_CHARS
 from peernet.errors import JobError, TaskError
-from peernet.project import Folder, LoadedFunction, TaskFailure, collect, run_slice
+from peernet.project import FailedCall, Folder, LoadedFunction, TaskFailure, collect, run_slice
 
 
 def test_a_function_is_called_for_each_input_or_once_for_all() -> None:
@@ -87,6 +87,42 @@ def test_exceptions_without_a_text_or_with_a_huge_one_are_bounded() -> None:
     with pytest.raises(TaskFailure) as failed:
         run_slice(LoadedFunction(huge, False, Path()), [1])
     assert len(str(failed.value)) <= 500 and len(failed.value.traceback) < MAX_TRACEBACK_CHARS + 100
+
+
+def test_calls_that_raise_are_skipped_where_the_project_says_so() -> None:
+    told: list[TaskFailure] = []
+
+    def goes_on(failure: TaskFailure, error: BaseException) -> bool:
+        told.append(failure)
+        return True
+
+    skipping = LoadedFunction(lambda n: 10 // n, False, Path(), skips=True)
+    results = run_slice(skipping, [5, 0, 1, 0], b"", goes_on)
+    assert results == [2, FailedCall("ZeroDivisionError", 1), 10, FailedCall("ZeroDivisionError", 3)]
+    assert [failure.index for failure in told] == [1, 3] and "10 // n" in told[0].traceback
+    whole = LoadedFunction(lambda batch: batch[7], True, Path(), skips=True)
+    assert run_slice(whole, [1]) == [FailedCall("IndexError", 0)]
+
+
+@pytest.mark.parametrize("error", [MemoryError, SystemExit, KeyboardInterrupt])
+def test_what_is_no_fault_of_a_call_is_not_skipped(error: type[BaseException]) -> None:
+    def task(n: int) -> int:
+        raise error
+
+    with pytest.raises(TaskFailure):
+        run_slice(LoadedFunction(task, False, Path(), skips=True), [1])
+
+
+def test_where_it_is_said_not_to_go_on_a_slice_fails_as_ever() -> None:
+    with pytest.raises(TaskFailure, match="ZeroDivisionError"):
+        run_slice(LoadedFunction(lambda n: 1 // n, False, Path(), skips=True), [0], b"", lambda *_: False)
+
+
+def test_calls_that_failed_are_left_out_of_a_fold() -> None:
+    folder = Folder(operator.add)
+    folder.fold(0, [1, FailedCall("ValueError", 1), 2])
+    folder.fold(1, [FailedCall("ValueError", 0)])
+    assert folder.finish(2) == 3
 
 
 @given(st.lists(st.lists(st.text(max_size=2), min_size=1, max_size=3), max_size=40), st.randoms())

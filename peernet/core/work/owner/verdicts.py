@@ -142,7 +142,8 @@ class Verdicts:
         self._settle_leases(entry)
         cpu = math.fsum(vote.cpu_seconds for vote in agreeing)
         peers = tuple(vote.peer for vote in agreeing)
-        job.ctx.save(OutcomeRecord(job.id, entry.index, value, peers, disputed, cpu))
+        told = next((vote for vote in agreeing if vote.trusted), agreeing[0])
+        job.ctx.save(OutcomeRecord(job.id, entry.index, value, peers, disputed, cpu, told.traceback))
         if value.inline is None:
             job.ctx.emit(PinBlob(value.digest, job.id))
         job.hosting.accepted(entry.index, value)

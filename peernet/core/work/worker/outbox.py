@@ -55,7 +55,7 @@ def finish(lease: LeaseId, outcome: SliceOutcome, at: float) -> Finished:
         cpu_seconds=_seconds(outcome.cpu_seconds),
         wall_seconds=_seconds(outcome.wall_seconds),
         error=" ".join(clip(outcome.error, ERROR_LIMIT).split()) if value is None else "",
-        traceback=clip(outcome.traceback, TRACEBACK_LIMIT) if value is None else "",
+        traceback=clip(outcome.traceback, TRACEBACK_LIMIT),
     )
     return Finished(result, inline, len(encode_body(result)), at)
 
