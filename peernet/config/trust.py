@@ -69,7 +69,8 @@ class TrustConfig:
 
     evidence_bytes: int = 256 * 1024 * 1024
     """Signed batches of a job that are kept: of a million slices in batches of a few, at some 200 bytes a result.
-    A worker that fills its envelopes with noise uses it up; slices after that are accepted without evidence."""
+    A worker that fills its envelopes with noise uses it up; slices after that are accepted without evidence.
+    Counted anew when the peer starts again."""
 
     retained: int = 65_536
     """Accepted slices of a job that can still be audited and taken back. Those before have become final."""

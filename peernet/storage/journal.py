@@ -19,7 +19,7 @@ from typing import Self
 from peernet.config.storage import StorageConfig
 from peernet.errors import StorageError
 from peernet.storage.disk import PRIVATE_FILE, disk_error
-from peernet.storage.schema import SPACES, check_format, create_tables, journal_error
+from peernet.storage.schema import SPACES, check_format, create_tables, journal_error, lacks_tables
 
 __all__ = ["SPACES", "Change", "Journal", "Removal"]
 
@@ -87,7 +87,7 @@ class Journal:
                 exists = check_format(connection, path, read_only=read_only)
                 if not read_only:
                     _tune(connection, config)
-                if not exists:
+                if not exists or (not read_only and lacks_tables(connection)):
                     create_tables(connection)
             except BaseException:
                 connection.close()

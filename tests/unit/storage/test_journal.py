@@ -412,3 +412,16 @@ def test_kill_9_loses_nothing_that_was_committed(path: Path, kill_after: int) ->
         journal.commit([Change("slice", b"after", b"")])
     with closing(sqlite3.connect(path)) as other:
         assert other.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_journal_of_a_version_with_fewer_spaces_gets_the_others(path: Path) -> None:
+    Journal.open(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute('DROP TABLE "evidence"')
+        connection.execute("INSERT INTO \"job\" VALUES (x'01', x'02')")
+        connection.commit()
+    with Journal.open(path) as journal:
+        journal.commit([Change("evidence", b"key", b"value")])
+        assert journal.get("job", b"\x01") == b"\x02"
+    with Journal.open(path, read_only=True) as journal:
+        assert journal.get("evidence", b"key") == b"value"
