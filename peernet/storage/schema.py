@@ -67,7 +67,9 @@ def create_tables(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         for space in SPACES:
-            connection.execute(f'CREATE TABLE IF NOT EXISTS "{space}" (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)')
+            connection.execute(
+                f'CREATE TABLE IF NOT EXISTS "{space}" (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)'
+            )
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.execute("COMMIT")
