@@ -7,9 +7,11 @@ frames.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import sys
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from peernet.box.hostmessages import (
     TO_HOST,
     Check,
     Checked,
+    Compare,
+    Compared,
     Cut,
     Failed,
     Failure,
@@ -48,6 +52,7 @@ from peernet.errors import (
 )
 from peernet.project import Bundle, Cutter, FailedCall, Folder, load_project, materialise, open_input, override
 from peernet.project.checks import Checker
+from peernet.project.comparing import Comparer
 from peernet.project.declare import check_errors
 from peernet.project.options import read_on_error
 from peernet.project.pickledresults import load_results, pickle_result
@@ -80,6 +85,7 @@ class JobHost:
         self._cutter: Cutter | None = None
         self._folder: Folder | None = None
         self._checker: Checker | None = None
+        self._comparer: Comparer | None = None
         self._spool: Spool | None = None
         self._stale = False
         self._pickles = False
@@ -98,6 +104,8 @@ class JobHost:
                 return self._fold(request)
             case Check():
                 return self._check(request)
+            case Compare():
+                return self._compare(request)
             case Finish():
                 return Value(self._finish(request))
             case _:
@@ -114,12 +122,15 @@ class JobHost:
         wanted = wanted_by(bundle, options.requirements)
         self._pickles = options.results == "pickle"
         self._classes = classes_of(project.function, project.keep_if, project.reduce)
-        check_errors(read_on_error(bundle.on_error or options.on_error), project.check)
+        on_error = read_on_error(bundle.on_error or options.on_error)
+        check_errors(on_error, project.check)
         self._cutter = Cutter(project.over, options.whole_slice)
         if project.reduce is not None or project.keep_if is not None:
             self._folder = Folder(project.reduce, project.initial, project.keep_if)
         if project.check is not None:
             self._checker = Checker(project.check, options.whole_slice)
+        if project.equal is not None:
+            self._comparer = Comparer(project.equal)
         return HostOpened(
             name=project.name,
             length=self._cutter.length,
@@ -137,6 +148,8 @@ class JobHost:
             pickles=self._pickles,
             confidence=options.confidence,
             checks=self._checker is not None,
+            retries=on_error == "retry",
+            compares=self._comparer is not None,
         )
 
     def _cut(self, request: Cut) -> WereCut:
@@ -176,11 +189,25 @@ class JobHost:
         if self._checker is None:
             raise BoxError("the job host is not open, or its project has no check")
         inputs = open_input(request.body[: request.given])
+        values = self._returned(request.body[request.given :])
+        return Checked(values is not None and self._checker.proves(inputs, values))
+
+    def _compare(self, request: Compare) -> Compared:
+        if self._comparer is None:
+            raise BoxError("the job host is not open, or its project has no equal")
+        ends = list(accumulate(request.sizes, initial=0))
+        if ends[-1] != len(request.body):
+            raise BoxError("results to compare and their sizes do not match")
+        bodies = [request.body[start:end] for start, end in pairwise(ends)]
+        names = [hashlib.sha256(body).digest() for body in bodies]
+        return Compared(self._comparer.medoids(names, [self._returned(body) for body in bodies]))
+
+    def _returned(self, body: bytes) -> list[Any] | None:
+        """The values that a peer returned; None if they don't decode, which is no fault of the project."""
         try:
-            values = self._values(request.body[request.given :])
+            return self._values(body)
         except CannotDecodeError:
-            return Checked(False)  # what a peer returned; it is the peer's doing, and no fault of the project
-        return Checked(self._checker.proves(inputs, values))
+            return None
 
     def _finish(self, request: Finish) -> bytes:
         if self._stale and self._spool is not None:
@@ -226,7 +253,10 @@ def _were_cut(calls: list[int], inputs: list[bytes], *, end: bool) -> WereCut:
 
 def serve(peer: socket.socket, host: JobHost, config: BoxConfig) -> None:
     """Answer requests until the peer's socket ends."""
-    decoder = FrameDecoder(header=config.header, body=max(config.bundle, config.input + config.result))
+    decoder = FrameDecoder(
+        header=config.header,
+        body=max(config.bundle, config.input + config.result, config.compared * config.result),
+    )
     while data := peer.recv(config.chunk):
         decoder.feed(data)
         while (frame := decoder.next_frame()) is not None:

@@ -77,6 +77,15 @@ class Check(Message):
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Compare(Message):
+    """Put distinct results of a slice into groups of equal ones. body: encoded, one after the other; `sizes` says
+    where each ends."""
+
+    sizes: tuple[int, ...]
+    body: bytes
+
+
 # --- answers ------------------------------------------------------------------------------------------------
 
 
@@ -88,7 +97,7 @@ class HostOpened(Message):
     function takes the batch. reduces: its value is made here of all results, by `reduce` or `keep_if`. memory,
     scratch: bytes for a slice. python: versions that it runs on, "" for any. packages: requirements, a line each.
     reuse: slices may share a process. pickles: results travel as pickles. confidence: in place of replicas and
-    quorum. checks: it has a `check`.
+    quorum. retries: slices that fail are run again. checks: it has a `check`. compares: it has an `equal`.
     """
 
     name: str
@@ -107,6 +116,8 @@ class HostOpened(Message):
     pickles: bool = False
     confidence: float | None = None
     checks: bool = False
+    retries: bool = False
+    compares: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +148,13 @@ class Checked(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Compared(Message):
+    """medoids: of each result, the place of the one that its group is named after."""
+
+    medoids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Value(Message):
     """body: the encoded value of the job."""
 
@@ -152,5 +170,5 @@ class Failed(Message):
     traceback: str
 
 
-TO_HOST = Reader(HostOpen, Cut, Replay, Fold, Finish, Check)
-FROM_HOST = Reader(HostOpened, WereCut, Replayed, Folded, Value, Checked, Failed)
+TO_HOST = Reader(HostOpen, Cut, Replay, Fold, Finish, Check, Compare)
+FROM_HOST = Reader(HostOpened, WereCut, Replayed, Folded, Value, Checked, Compared, Failed)

@@ -55,6 +55,10 @@ class BoxConfig:
     cuts_bytes: int = 8 * MIB
     """The job host stops cutting for one answer here, so that an answer never holds a whole job's input."""
 
+    compared: int = 8
+    """Distinct results of a slice that the job host compares at once; it holds them all. More of them are not
+    a matter of the last digit, so those that come later are taken for different."""
+
     cuts_count: int = 1024
     """Slices in one answer of the job host: their numbers fit a header with room to spare."""
 
@@ -71,8 +75,8 @@ class BoxConfig:
     """The zygote kills a slice at its deadline. If nothing is heard so long after it, the zygote itself hangs."""
 
     look_seconds: float = 0.25
-    """How often running slices' scratch is looked at. Its bytes are bounded by their file system; what they can make
-    of empty files in this time takes a few tens of MiB of the machine's memory."""
+    """How often running slices' scratch is looked at. Its bytes are bounded by their file system; what they can
+    make of empty files in this time takes a few tens of MiB of the machine's memory."""
 
     chunk: int = 256 * 1024
     """Bytes read or written at once. Larger is not faster on a local socket."""

@@ -216,6 +216,15 @@ class Check(msgspec.Struct, frozen=True, gc=False):
     value: Payload
 
 
+class Compare(msgspec.Struct, frozen=True, gc=False):
+    """Put distinct results of a slice into groups of equal ones, by the project's own `equal`. Done(value:
+    tuple[int, ...]): of each the place of its group's medoid."""
+
+    id: int
+    job: JobId
+    values: tuple[Payload, ...]
+
+
 class Finish(msgspec.Struct, frozen=True, gc=False):
     """End the reduction over `slices` slices. Done(value: Payload of the reduced value)."""
 
@@ -273,6 +282,7 @@ Effect = (
     | Replay
     | Fold
     | Check
+    | Compare
     | Finish
     | CloseHost
     | Answer

@@ -59,8 +59,8 @@ class PeerConnected(msgspec.Struct, frozen=True, gc=False):
 
     addresses: full multiaddrs where the peer can be dialled, as far as known: what this peer dialled itself, or
     the observed host with the announced port. Empty when it does not listen. host: the observed remote host.
-    observed: the host at which the remote peer sees this one. ahead: seconds that its clock is ahead of this one's,
-    as it said when it connected.
+    observed: the host at which the remote peer sees this one. ahead: seconds that its clock is ahead of this
+    one's, as it said when it connected.
     """
 
     peer: PeerId
@@ -142,7 +142,9 @@ class HostOpened:
     default policy. timeout: seconds for a slice, or None. confidence: how probable each result has to be right, in
     place of replicas and quorum. memory, scratch: bytes for a slice, or None. python: versions that it runs on,
     empty for any. packages: requirements. reuse: slices may share a process. pickles: results are pickles.
-    checks: results prove themselves, by the project's own `check`.
+    retries: slices that fail are run again before that counts.
+    checks: results prove themselves, by the project's own `check`. compares: results may be equal although their
+    bytes differ, by its own `equal`.
     """
 
     name: str
@@ -161,6 +163,8 @@ class HostOpened:
     reuse: bool = False
     pickles: bool = False
     checks: bool = False
+    retries: bool = False
+    compares: bool = False
 
 
 @dataclass(frozen=True, slots=True)

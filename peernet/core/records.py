@@ -28,7 +28,8 @@ class JobRecord(Record, frozen=True, array_like=True, gc=False):
     """A job that this peer owns. manifest: its envelope. policy: how its results are verified, as
     `core.work.policies.choose` reads it. pickles: its results are pickles, which only the user's own peers may
     make. locked: its manifest locks the packages that it needs. secret: what the seeds of its slices are
-    derived from. checks: its results prove themselves. The numbers of a finished job are final."""
+    derived from. checks: its results prove themselves. retries: slices that fail are run again. compares: results
+    may be equal although their bytes differ. The numbers of a finished job are final."""
 
     space: ClassVar[str] = "job"
 
@@ -61,6 +62,8 @@ class JobRecord(Record, frozen=True, array_like=True, gc=False):
     locked: bool = False
     secret: bytes = b""
     checks: bool = False
+    retries: bool = False
+    compares: bool = False
 
     def key(self) -> bytes:
         return self.job

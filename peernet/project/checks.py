@@ -38,10 +38,16 @@ class Checker:
             raise
         except BaseException as error:  # noqa: BLE001 - user code may raise anything
             raise TaskError(f"check raised {describe(error)}", user_traceback(error)) from None
-        if type(verdict).__name__ not in _TRUTHS:
-            kind = type(verdict)
-            raise TaskError(
-                f"check returned {kind.__module__}.{kind.__qualname__}: it must return True where the result is "
-                "right, and False where it is not"
-            )
-        return bool(verdict)
+        return truth("check", verdict)
+
+
+def truth(what: str, verdict: object) -> bool:
+    """Return what a function of the user's has said. what: its name.
+
+    Raises:
+        TaskError: it is neither True nor False. Who forgets to return something must not blame peers.
+    """
+    if type(verdict).__name__ not in _TRUTHS:
+        kind = type(verdict)
+        raise TaskError(f"{what} returned {kind.__module__}.{kind.__qualname__}: it must return True or False")
+    return bool(verdict)

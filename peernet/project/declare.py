@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, TypeVar
 
 from peernet.errors import ProjectError
 from peernet.project.options import OnError, Options, Results, make_options
@@ -15,6 +15,7 @@ from peernet.results import short_repr
 
 if TYPE_CHECKING:
     from peernet.api import Job
+    from peernet.project.comparing import Equal
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,7 +48,7 @@ class Project(Generic[P, R]):
     """A function, its inputs and how to run them. Calling it calls the function, here and now.
 
     Made by `parallel`. `function`, `over`, `keep_if`,
-    `reduce`, `initial`, `check` and `options` are what was given there.
+    `reduce`, `initial`, `check`, `equal` and `options` are what was given there.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Project(Generic[P, R]):
         reduce: Callable[[Any, Any], Any] | None = None,
         initial: object = MISSING,
         check: Callable[[Any, Any], object] | None = None,
+        equal: Equal | None = None,
         origin: Origin | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
@@ -70,6 +72,7 @@ class Project(Generic[P, R]):
         self.reduce = reduce
         self.initial = initial
         self.check = check
+        self.equal = equal
         self.origin = origin
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -116,6 +119,7 @@ def parallel(
     confidence: float | None = None,
     on_error: OnError = "fail",
     check: Callable[[Any, R], bool] | None = None,
+    equal: Callable[[R, R], bool] | Literal["allclose"] | None = None,
 ) -> Callable[[Callable[P, R]], Project[P, R]]:
     """Declare that a function is to be called once for each input, on the computers of the group.
 
@@ -158,12 +162,19 @@ def parallel(
         on_error: "fail": a call that raises ends the job, once peers agree that it does. "skip": its place in the
             results is taken by a `peernet.FailedCall`, on which peers have to agree too, and the job goes on;
             reduce and keep_if are not given those. What breaks a limit (memory, time, the working folder) ends
-            the job either way. Not together with check.
+            the job either way. Not together with check. "retry": the slice is run again up to three times, on other
+            peers where there are any, before the job fails; for machines that lack something now and then.
         check: a function (input, result) -> bool for results that prove themselves, as the factors of a number do.
             It runs on the submitting peer. A result for which it is True is accepted at once, whoever returned it,
             so each slice is executed once; one for which it is False is wrong, and counts against its peer. Peers
             may return anything, None or a text for instance: what `check` raises ends the job. With whole_slice it
             gets the batch and its one value.
+        equal: a function (a, b) -> bool of two results of a call that may count as equal although their bytes
+            differ, as floats from different machines do; or "allclose", which is numpy's with its tolerances, for
+            numbers and for arrays and lists of them. It runs on the submitting peer, only where results differ.
+            Those of a slice are grouped around medoids: the one that is equal to most others, the smaller digest
+            first, stands for itself and its equals, and so on with the rest; a group votes as one, and its medoid
+            is what is accepted. What `equal` raises ends the job. Not together with check.
 
     Returns:
         A decorator; what it returns is a `Project`, still callable like the function.
@@ -204,6 +215,15 @@ def parallel(
         raise ProjectError(
             f"keep_if={short_repr(keep_if)}: it must be a function of a result that tells whether to keep it"
         )
+    if equal is not None and equal != "allclose" and not callable(equal):
+        raise ProjectError(
+            f'equal={short_repr(equal)}: it must be "allclose", or a function of two results that returns a bool'
+        )
+    if check is not None and equal is not None:
+        raise ProjectError(
+            f"check={short_repr(check)} and equal={short_repr(equal)}: a result that proves itself is compared "
+            "with no other; leave one of them out"
+        )
     if initial is not MISSING and reduce is None:
         raise ProjectError(f"initial={short_repr(initial)}: it has a meaning only together with reduce")
 
@@ -220,6 +240,7 @@ def parallel(
             reduce=reduce,
             initial=initial,
             check=check,
+            equal=equal,
             origin=_caller(2),
         )
 

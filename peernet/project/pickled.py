@@ -99,6 +99,7 @@ def _parts(project: Project[..., object], bare: bool) -> Iterable[tuple[str, obj
         yield "reduce", project.reduce
         yield "initial", project.initial
         yield "check", project.check
+        yield "equal", project.equal
 
 
 def _bundle(pickled: bytes) -> Bundle:

@@ -16,6 +16,7 @@ from peernet.core.effects import (
     Check,
     CloseBox,
     CloseHost,
+    Compare,
     Cut,
     Finish,
     Fold,
@@ -55,6 +56,7 @@ BoxEffect = (
     | Replay
     | Fold
     | Check
+    | Compare
     | Finish
     | CloseHost
 )
@@ -118,6 +120,8 @@ class Boxes:
                 self._start(effect.id, self._fold, effect)
             case Check():
                 self._start(effect.id, self._check, effect)
+            case Compare():
+                self._start(effect.id, self._compare, effect)
             case Finish():
                 self._start(effect.id, self._finish, effect)
             case CloseHost():
@@ -217,6 +221,8 @@ class Boxes:
             pickles=opened.pickles,
             confidence=opened.confidence,
             checks=opened.checks,
+            retries=opened.retries,
+            compares=opened.compares,
         )
 
     async def _lock(self, effect: LockPackages) -> bytes:
@@ -241,6 +247,10 @@ class Boxes:
     async def _check(self, effect: Check) -> bool:
         given, value = await self._payloads.get(effect.input), await self._payloads.get(effect.value)
         return await self._host(effect.job).check(given, value)
+
+    async def _compare(self, effect: Compare) -> tuple[int, ...]:
+        values = [await self._payloads.get(value) for value in effect.values]
+        return await self._host(effect.job).compare(values)
 
     async def _finish(self, effect: Finish) -> Payload:
         return await self._payloads.keep(await self._host(effect.job).finish(effect.slices))

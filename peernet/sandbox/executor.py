@@ -92,6 +92,11 @@ class HostBox(Protocol):
         slice's encoded input."""
         ...
 
+    async def compare(self, values: Sequence[bytes]) -> tuple[int, ...]:
+        """Put distinct encoded results of a slice into groups of equal ones, by the project's own `equal`. Returns
+        of each the place of its group's medoid."""
+        ...
+
     async def finish(self, slices: int) -> bytes:
         """Return the encoded value of the job, whose slices 0 to `slices - 1` have been folded."""
         ...

@@ -13,6 +13,8 @@ from peernet.box.hostmessages import (
     FROM_HOST,
     Check,
     Checked,
+    Compare,
+    Compared,
     Cut,
     Failed,
     Failure,
@@ -113,6 +115,13 @@ class HostProcess:
     async def check(self, given: bytes, value: bytes) -> bool:
         """See `HostBox.check`."""
         return (await self._ask(Check(len(given), given + value), Checked)).proven
+
+    async def compare(self, values: Sequence[bytes]) -> tuple[int, ...]:
+        """See `HostBox.compare`."""
+        medoids = (await self._ask(Compare(tuple(map(len, values)), b"".join(values)), Compared)).medoids
+        if len(medoids) != len(values) or not all(0 <= place < len(values) for place in medoids):
+            raise self._break("the job host's groups do not add up")
+        return medoids
 
     async def finish(self, slices: int) -> bytes:
         """See `HostBox.finish`."""

@@ -1,4 +1,4 @@
-"""Jobs whose project knows by itself which results are right, on real peers among which one lies."""
+"""Jobs whose project has a say in which results are right, on real peers among which one lies."""
 
 from __future__ import annotations
 
@@ -65,3 +65,29 @@ def test_the_example_factorises_each_number_once(swarm: Any, examples: Path, tmp
     assert done.returncode == 0, done.stderr
     assert read(tmp_path / "out", "results.json")[1] == [2] * 12 + [5] * 12
     assert read(tmp_path / "out", "stats.json")["executions"] == 50
+
+
+NEARLY = """
+import time
+import peernet
+
+@peernet.parallel(over=range(40), slice_size=2, equal="allclose", replicas=3, quorum=2)
+def nearly(number):
+    return number + (time.time_ns() % 997) * 1e-12
+"""
+
+
+def test_floats_with_another_last_digit_agree_although_somebody_lies(swarm: Any, tmp_path: Path) -> None:
+    pytest.importorskip("numpy")
+    owner = swarm.join("owner", nprocs=0)
+    liar = swarm.join("liar", owner.address, command=LIAR)
+    for name in ("honest1", "honest2", "honest3"):
+        swarm.join(name, owner.address)
+    swarm.until(lambda: len(connected(swarm, owner)) == 4, "all four workers")
+    project = tmp_path / "nearly.py"
+    project.write_text(NEARLY)
+    done = swarm.run(owner, "submit", project, "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert read(tmp_path / "out", "results.json") == pytest.approx(list(range(40)), abs=1e-8)
+    told = read(tmp_path / "out", "stats.json")
+    assert not [peer for peer in told["peers"] if peer["id"] == liar.id and peer["slices"] > 0]

@@ -33,7 +33,8 @@ def failure_digest(status: str, error: str, call: int | None) -> Digest:
 @dataclass(frozen=True, slots=True)
 class Vote:
     """One peer's result of a slice, its bytes being here. value: None unless the status is "ok". batch: names the
-    signed batch that it came in. audit: the slice was accepted by then."""
+    signed batch that it came in. audit: the slice was accepted by then. said: the digest that the peer signed,
+    where `key` is that of an equal result."""
 
     peer: PeerId
     trusted: bool
@@ -45,11 +46,12 @@ class Vote:
     cpu_seconds: float = 0.0
     batch: bytes = b""
     audit: bool = False
+    said: Digest | None = None
 
     @property
     def signed(self) -> Key:
         """What the peer itself said."""
-        return signed(self.key)
+        return signed(self.key) if self.said is None else (self.key[0], self.said)
 
     def alike(self, other: Vote) -> Vote:
         """Return another peer's vote for the same result, which then shares this one's bytes."""

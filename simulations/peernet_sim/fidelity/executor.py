@@ -171,6 +171,10 @@ class VirtualHost:
         """See `HostBox.check`."""
         raise ProjectError("the projects of simulations have no check")
 
+    async def compare(self, values: Sequence[bytes]) -> tuple[int, ...]:
+        """See `HostBox.compare`."""
+        raise ProjectError("the projects of simulations have no equal")
+
     async def finish(self, slices: int) -> bytes:
         """See `HostBox.finish`."""
         await trio.sleep(STEP_SECONDS)

@@ -1,8 +1,8 @@
 """One running job of this owner: its tables, how leases end, and how the job itself ends, exactly once.
 
 Each concern has its own file and works on the tables held here: `hosting` asks the job host to cut, fold and
-finish; `drawing` grants and recalls; `intake` takes results, `proving` has them checked, `verdicts` judges them;
-`watch` looks after time; `offering` spreads the word.
+finish; `drawing` grants and recalls; `intake` takes results, `showing` has the project look at them, `verdicts`
+judges them; `watch` looks after time; `offering` spreads the word.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from peernet.core.effects import CloseHost, Hold, Note, PinBlob, UnpinBlobs
 from peernet.core.events import Now
 from peernet.core.records import JobRecord, LeaseRecord, SliceRecord
 from peernet.core.work.owner.checking import Checking
+from peernet.core.work.owner.comparing import Comparing
 from peernet.core.work.owner.crew import Crew
 from peernet.core.work.owner.drawing import Drawing
 from peernet.core.work.owner.evidence import Evidence
@@ -27,6 +28,7 @@ from peernet.core.work.owner.offering import Offering
 from peernet.core.work.owner.proving import Proving
 from peernet.core.work.owner.retention import Retention
 from peernet.core.work.owner.seats import SeatTable
+from peernet.core.work.owner.showing import Showing
 from peernet.core.work.owner.sizing import Sizing
 from peernet.core.work.owner.slices import Slice, SliceTable
 from peernet.core.work.owner.verdicts import Verdicts
@@ -63,7 +65,7 @@ class Job:
         self.hosting = Hosting(self, opened=opened)
         self.drawing = Drawing(self)
         self.intake = Intake(self)
-        self.proving = Proving(self)
+        self.showing: Showing = Comparing(self) if record.compares else Proving(self)
         self.verdicts = Verdicts(self)
         self.checking = Checking(self)
         self.evidence = Evidence(self)
@@ -99,7 +101,7 @@ class Job:
         if not self.over:
             self.drawing.draw()
             self.hosting.pump()
-            self.proving.pump()
+            self.showing.pump()
             self._changed = False
         # A handle may flush twice, when messages to this peer's own worker bring answers; watchers hear once.
         note = Note("job", job=self.id)

@@ -163,6 +163,8 @@ class Preparation:
             submitted=ctx.now.wall,
             secret=job_secret(self._host),
             checks=opened.checks,
+            retries=opened.retries,
+            compares=opened.compares,
         )
 
     def _has_own(self) -> bool:

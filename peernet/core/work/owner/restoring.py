@@ -62,9 +62,11 @@ def pin_result(ctx: Context, job: JobId, value: Payload | None) -> None:
 
 def _restore_lease(job: Job, record: LeaseRecord, accepted: dict[int, Digest]) -> None:
     """Take in a lease as it was. Those of this peer's own worker ended with the process."""
+    entry = job.slices.undecided.get(record.index)
+    if entry is not None and _is_asked_again(job, entry, record):
+        return
     if record.state == "returned":
         job.tally.returned(record.peer, record.cpu_seconds)
-    entry = job.slices.undecided.get(record.index)
     lease = _lease_of(job, record)
     if record.state == "recalled" or entry is None:
         _restore_settled(job, lease, record, accepted)
@@ -86,7 +88,26 @@ def _restore_lease(job: Job, record: LeaseRecord, accepted: dict[int, Digest]) -
     if record.value.inline is None:
         job.intake.resume(lease, claim)
     else:
-        job.proving.resume(lease, claim, record.value)
+        job.showing.resume(lease, claim, record.value)
+
+
+def _is_asked_again(job: Job, entry: Slice, record: LeaseRecord) -> bool:
+    """Whether a result is shown to the host once more, because how it compares with others is not on record. It is
+    as if it had come in just now."""
+    value = record.value
+    if record.state != "returned" or record.status != "ok" or value is None:
+        return False
+    if not job.record.compares or not job.showing.wants(record.index, value):
+        return False
+    lease = _lease_of(job, record)
+    lease.state = "sent"
+    entry.attempts += 1
+    job.leases.add(lease)
+    entry.leases[lease.id] = lease
+    if value.inline is None:
+        job.ctx.emit(PinBlob(value.digest, job.host))
+    job.showing.resume(lease, _claim_of(record, value), value)
+    return True
 
 
 def _restore_settled(job: Job, lease: Lease, record: LeaseRecord, accepted: dict[int, Digest]) -> None:

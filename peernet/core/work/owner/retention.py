@@ -108,5 +108,5 @@ def inline_bytes(payload: Payload | None) -> int:
 
 def held_bytes(entry: Slice) -> int:
     """Return the inline bytes that a slice keeps in memory: its input, and each distinct result once."""
-    distinct = {vote.key: vote.value for vote in entry.votes.values()}
+    distinct = {vote.value.digest: vote.value for vote in entry.votes.values() if vote.value is not None}
     return inline_bytes(entry.input) + sum(map(inline_bytes, distinct.values()))

@@ -61,7 +61,7 @@ class Slice:
     losses: workers that went down while they ran it, each trusted one as often as it did. downs: how often each
     did. stretches: times that it exceeded a limit of the owner's own making. barred: peers that withheld this
     slice's bytes, or went down with it too often. held: its one vote waits for what else its peer returns. key:
-    what was accepted. checked: voters whose results here have counted as checks passed; struck: as failed.
+    what was accepted. retries: times that it failed and was tried again. checked: voters whose results here have counted as checks passed; struck: as failed.
     dropped: the latest votes that count no more, because their peers were shut out, without their bytes.
     """
 
@@ -76,6 +76,7 @@ class Slice:
     losses: int = 0
     downs: dict[PeerId, int] = field(default_factory=dict)
     stretches: int = 0
+    retries: int = 0
     barred: tuple[PeerId, ...] = ()
     held: bool = False
     key: Key | None = None
@@ -119,6 +120,17 @@ class Slice:
             if lease.state in OUT:
                 yield lease.peer
         yield from self.votes
+
+
+def name_anew(entry: Slice, key: Key) -> None:
+    """After a vote was dropped: a group of equal results whose medoid went with it is named after the smallest
+    digest that is left of it, until results are compared again. Its bytes would be missing else."""
+    group = [vote for vote in entry.votes.values() if vote.key == key and vote.value is not None]
+    left = [vote.value.digest for vote in group if vote.value is not None]
+    if not left or key[1] in left:
+        return
+    for vote in group:
+        entry.votes[vote.peer] = replace(vote, key=(key[0], min(left)))
 
 
 @dataclass(slots=True)
@@ -208,7 +220,7 @@ class SliceTable:
     def add_vote(self, entry: Slice, vote: Vote) -> None:
         """Count a result. Its bytes are kept once for each distinct result."""
         for other in entry.votes.values():
-            if other.key == vote.key:
+            if other.value is not None and vote.value is not None and other.value.digest == vote.value.digest:
                 vote = replace(vote, value=other.value)
                 break
         else:
@@ -224,6 +236,7 @@ class SliceTable:
         gone = replace(entry.votes.pop(peer), value=None, error="", traceback="")
         entry.dropped = (*entry.dropped, gone)[-MOST_DROPPED:]
         self._unvote(entry, peer)
+        name_anew(entry, gone.key)
         self.bytes += held_bytes(entry) - before
 
     def hold(self, entry: Slice) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from peernet.core.effects import PinBlob
 from peernet.core.records import OutcomeRecord
 from peernet.core.work.owner.leases import OUT, Lease, Spent
+from peernet.core.work.owner.retrying import try_again
 from peernet.core.work.owner.slices import Slice
-from peernet.core.work.votes import Key, Vote, differ, signed
+from peernet.core.work.votes import Key, Vote, differ
 from peernet.types import Payload
 from peernet.wire.signed import SliceResult
 
@@ -38,12 +39,13 @@ class Verdicts:
         self._job = job
 
     def count(self, lease: Lease, result: SliceResult, value: Payload | None) -> None:
-        """Count a result whose bytes are here, and whose batch is on record; one that has to prove itself counts
-        when it has."""
-        if value is not None and self._job.record.checks and lease.index in self._job.slices.undecided:
-            self._job.proving.take(lease, result, value)
+        """Count a result whose bytes are here, and whose batch is on record; where the project has a say, when its
+        host has spoken."""
+        key: Key = (result.status, result.digest)
+        if value is not None and self._job.showing.wants(lease.index, value):
+            self._job.showing.take(lease, result, value)
         else:
-            self.counted(lease, result, value, (result.status, result.digest))
+            self.counted(lease, result, value, self._job.showing.key(lease.index, key))
 
     def counted(self, lease: Lease, result: SliceResult, value: Payload | None, key: Key) -> None:
         """Count a result as `key`, which is what the peer said, or what has come out about that."""
@@ -132,8 +134,7 @@ class Verdicts:
     def _accept(self, entry: Slice, key: Key) -> None:
         job = self._job
         agreeing = [vote for vote in entry.votes.values() if vote.key == key]
-        value = agreeing[0].value
-        assert value is not None, "an accepted result has a value"
+        value = next(vote.value for vote in agreeing if vote.value is not None and vote.value.digest == key[1])
         for vote in agreeing:
             job.tally.agreed(vote.peer)
         disputed = differ(entry.votes.values())
@@ -161,8 +162,10 @@ class Verdicts:
                 job.drawing.unwanted(lease)
 
     def _fail(self, entry: Slice, key: Key) -> None:
-        """Peers agree on a failure: the job has failed, for this reason."""
+        """Peers agree on a failure: the job has failed, for this reason, unless the slice is tried again."""
         job = self._job
+        if try_again(job, entry, key):
+            return
         job.slices.advance(entry, "given up")
         votes = [vote for vote in entry.votes.values() if vote.key == key]
         told = next((vote for vote in votes if vote.trusted), votes[0])
@@ -187,7 +190,7 @@ class Verdicts:
         job = self._job
         self._record(lease, result, None, key)
         del entry.leases[lease.id]
-        job.leases.settle(lease, signed(key))
+        job.leases.settle(lease, (result.status, result.digest))
         if entry.state != "open" and not any(other.state in OUT for other in entry.leases.values()):
             job.slices.advance(entry, "freed")
         job.slices.place(entry)
@@ -195,12 +198,13 @@ class Verdicts:
     def _audit_lease(self, lease: Lease, result: SliceResult, value: Payload | None, key: Key) -> None:
         """A result of a slice that is decided."""
         job = self._job
+        vote = self._vote_of(lease, result, value, key)
         self._record(lease, result, None, key)
-        job.leases.settle(lease, signed(key))
+        job.leases.settle(lease, vote.signed)
         retained = job.slices.retained.get(lease.index)
         if retained is None:
             self._compare(Spent(lease.peer, lease.index, key), key)
-        elif job.checking.audited(retained, lease, self._vote_of(lease, result, value, key)):
+        elif job.checking.audited(retained, lease, vote):
             self.judge(retained)
 
     def _vote_of(self, lease: Lease, result: SliceResult, value: Payload | None, key: Key) -> Vote:
@@ -210,6 +214,7 @@ class Verdicts:
             key=key,
             lease=lease.id,
             value=value if key[0] == "ok" else None,
+            said=result.digest if key[1] != result.digest else None,
             error=result.error,
             traceback=result.traceback,
             cpu_seconds=result.cpu_seconds,
@@ -217,15 +222,15 @@ class Verdicts:
         )
 
     def _compare(self, spent: Spent, key: Key) -> None:
-        """Count whether a late result agrees with what was accepted, if that is still remembered. Where results
-        prove themselves, another one may be as right."""
+        """Count whether a late result agrees with what was accepted, if that is still remembered. Where the
+        project has a say, another one may be as right."""
         job = self._job
         decided = job.slices.recent.get(spent.index)
         if decided is None:
             return
         if decided.key == key:
             job.tally.agreed(spent.peer)
-        elif not decided.differed and not self._job.record.checks:
+        elif not decided.differed and not (job.record.checks or job.record.compares):
             decided.differed = True
             job.tally.disagreements += 1
 

@@ -116,7 +116,7 @@ class Watch:
         believed = policy.believes and any(map(job.trusted, peers))
         if begins and not believed and not policy.enough(peers):
             return self._too_few(peers)
-        if begins or job.leases.live or job.hosting.busy or job.intake.busy or job.proving.busy:
+        if begins or job.leases.live or job.hosting.busy or job.intake.busy or job.showing.busy:
             return ""
         if not peers:
             return self._too_few(peers)

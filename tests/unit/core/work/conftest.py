@@ -59,6 +59,7 @@ class Host:
     confidence: float | None = None
     declares: dict[str, object] = field(default_factory=dict)
     check: Callable[[bytes, bytes], bool] = lambda given, value: value == compute(given)
+    group: Callable[[list[bytes]], tuple[int, ...]] = lambda values: tuple(range(len(values)))
     fails: dict[type, Failure] = field(default_factory=dict)
     next: int = 0
     folded: dict[int, bytes] = field(default_factory=dict)
@@ -108,6 +109,8 @@ class Host:
             case e.Check():
                 assert effect.input.inline is not None and effect.value.inline is not None
                 return self.check(effect.input.inline, effect.value.inline)
+            case e.Compare():
+                return self.group([value.inline or b"" for value in effect.values])
             case e.Finish():
                 assert len(self.folded) == effect.slices
                 data = b"".join(self.folded[index] for index in sorted(self.folded)) or b"null"
@@ -348,7 +351,7 @@ class Desk:
                     self.hands[effect.peer].take(effect.body)
             case e.Call() | e.Fetch() | e.OpenHost() | e.Cut() | e.Replay() | e.Fold() | e.Finish():
                 self.queue.append(effect)
-            case e.LockPackages() | e.Check():
+            case e.LockPackages() | e.Check() | e.Compare():
                 self.queue.append(effect)
 
     def note_grants(self, grant: Grant) -> None:
