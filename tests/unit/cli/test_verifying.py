@@ -135,6 +135,20 @@ def test_a_reduced_value_verifies_and_can_not_be_changed(tmp_path: Path) -> None
     assert "results.json is not what" in texts(verify_folder(rewrite(out, lines_of(out))))
 
 
+def test_a_search_that_ended_early_leaves_slices_out_and_says_how_many_there_are(tmp_path: Path) -> None:
+    value = encode([3])
+    evidence = evidence_of(value=value)
+    del evidence[4]
+    row = replace(REDUCED, accepted=2)
+    out = save(row, [FinalValue(value)], tmp_path / "out", evidence)
+    assert texts(verify_folder(out)) == ""
+    lines = lines_of(out)
+    swapped = [*lines[:4], lines[5], lines[4], lines[6]]
+    del lines[4]
+    assert "the job has 2 slices, and evidence.jsonl tells of 1" in texts(verify_folder(rewrite(out, lines)))
+    assert "is missing, or not in its place" in texts(verify_folder(rewrite(out, swapped)))
+
+
 @pytest.mark.parametrize("name", ["results.json", "stats.json", "slices.bin", "evidence.jsonl"])
 def test_a_changed_byte_anywhere_is_found(folder: Path, tmp_path: Path, name: str) -> None:
     data = (folder / name).read_bytes()
