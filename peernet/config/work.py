@@ -131,6 +131,10 @@ class WorkConfig:
     slice_losses: int = 16
     """Leases of one slice that may be lost with their workers before it is blamed for it and the job fails."""
 
+    slice_retries: int = 3
+    """Times that a slice that failed is run again where a project asks for that: machines that lack something are
+    seldom more than a few, and a fault of the project's own shows again at once."""
+
     seat_seconds: float = 300.0
     """How long a connected worker that holds nothing and wants nothing still counts as one who may take work."""
 

@@ -100,7 +100,7 @@ def _check(bundle: Bundle) -> None:
         _refuse(f"it has more than {MAX_ARGUMENTS} arguments or {MAX_BUNDLE_FILES} imports")
     if sum(map(len, bundle.argv)) > _MAX_TEXT or sum(map(len, bundle.imports)) > _MAX_TEXT:
         _refuse(f"its arguments are longer than {_MAX_TEXT} characters; give the project a file to read instead")
-    if bundle.on_error not in ("", "fail", "skip"):
+    if bundle.on_error not in ("", "fail", "skip", "retry"):
         _refuse(f"its on_error is {bundle.on_error[:20]!r}")
     if bundle.name and not bundle.name.isidentifier():
         _refuse(f"{bundle.name[:80]!r} is not the name of a project")

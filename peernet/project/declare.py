@@ -162,8 +162,8 @@ def parallel(
         on_error: "fail": a call that raises ends the job, once peers agree that it does. "skip": its place in the
             results is taken by a `peernet.FailedCall`, on which peers have to agree too, and the job goes on;
             reduce and keep_if are not given those. What breaks a limit (memory, time, the working folder) ends
-            the job either way. Not together with check. "retry": the slice is run again up to three times, on other
-            peers where there are any, before the job fails; for machines that lack something now and then.
+            the job either way. Not together with check. "retry": the slice is run again up to three times, on
+            other peers where there are any, before the job fails; for machines that lack something at times.
         check: a function (input, result) -> bool for results that prove themselves, as the factors of a number do.
             It runs on the submitting peer. A result for which it is True is accepted at once, whoever returned it,
             so each slice is executed once; one for which it is False is wrong, and counts against its peer. Peers

@@ -24,8 +24,9 @@ from peernet.results import short_repr
 Results = Literal["data", "pickle"]
 """How results come back: as plain data, whatever peer made them, or as pickles, from one's own peers only."""
 
-OnError = Literal["fail", "skip"]
-"""What becomes of a call that raises: the job fails, or the call's place is taken by a `FailedCall`."""
+OnError = Literal["fail", "skip", "retry"]
+"""What becomes of a call that raises: the job fails, or the call's place is taken by a `FailedCall`, or its
+slice is run again before the job fails."""
 
 DEFAULT_QUORUM = 2
 """Equal executions that accept a slice, unless there are fewer replicas: one liar is then outvoted or disputed."""
@@ -47,7 +48,7 @@ class Options:
     requirements: texts as they were given; `requirements.check` reads them where the project is submitted.
     reuse: slices of the job may share a process.
     results: "data" or "pickle".
-    on_error: "fail" or "skip".
+    on_error: "fail", "skip" or "retry".
     """
 
     slice_size: int | None = None
@@ -242,13 +243,15 @@ def read_on_error(value: object) -> OnError:
     """Check what was given for `on_error`.
 
     Raises:
-        ProjectError: it is neither "fail" nor "skip".
+        ProjectError: it is none of its values.
     """
     if value == "fail":
         return "fail"
     if value == "skip":
         return "skip"
-    raise ProjectError(f'on_error={short_repr(value)}: it must be "fail" or "skip"')
+    if value == "retry":
+        return "retry"
+    raise ProjectError(f'on_error={short_repr(value)}: it must be "fail", "skip" or "retry"')
 
 
 def _name(value: object) -> str | None:

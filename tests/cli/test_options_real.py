@@ -68,3 +68,21 @@ def test_the_command_line_says_what_becomes_of_errors(lone_peer: Any) -> None:
     assert ran.returncode == 0, ran
     ran = lone_peer.run("submit", lone_peer.write(FAILING.format(more=', on_error="skip"')), "--on-error", "fail")
     assert ran.returncode == 1 and "ZeroDivisionError" in ran.stderr
+
+
+BROKEN = """
+@peernet.parallel(over=range(4), slice_size=1, on_error="retry")
+def broken(n):
+    if n == 2:
+        raise RuntimeError("this machine lacks something")
+    return n
+"""
+
+
+def test_a_slice_that_fails_is_tried_again_before_the_job_fails(lone_peer: Any) -> None:
+    ran = lone_peer.run("submit", lone_peer.write(BROKEN), "--json")
+    assert ran.returncode == 1
+    assert "this machine lacks something" in ran.stdout
+    job = json.loads(ran.stdout.splitlines()[0])["job"]
+    shown = json.loads(lone_peer.run("show", job, "--json").stdout.splitlines()[-1])
+    assert shown["executions"] >= 4

@@ -23,8 +23,8 @@ from peernet_cli.terminal import Terminal
 @click.option("--quorum", type=int, metavar="Q", help="Equal executions that accept a slice.")
 @click.option(
     "--on-error",
-    type=click.Choice(["fail", "skip"]),
-    help="After a call that raises: end the job, or go on and put a FailedCall in its place.",
+    type=click.Choice(["fail", "skip", "retry"]),
+    help="After a call that raises: end the job, put a FailedCall in its place, or run the slice again elsewhere.",
 )
 @click.option("--slice-size", type=int, metavar="S", help="Calls in a slice.")
 @click.option(

@@ -59,9 +59,10 @@ class Slice:
 
     first: number of its first call. leases: all that may still return, or have a vote. attempts: leases given.
     losses: workers that went down while they ran it, each trusted one as often as it did. downs: how often each
-    did. stretches: times that it exceeded a limit of the owner's own making. barred: peers that withheld this
-    slice's bytes, or went down with it too often. held: its one vote waits for what else its peer returns. key:
-    what was accepted. retries: times that it failed and was tried again. checked: voters whose results here have counted as checks passed; struck: as failed.
+    did. stretches: times that it exceeded a limit of the owner's own making. retries: times that it failed and was
+    tried again. barred: peers that withheld this slice's bytes, went down with it too often, or failed at it. held:
+    its one vote waits for what else its peer returns. key: what was accepted. checked: voters whose results here
+    have counted as checks passed; struck: as failed.
     dropped: the latest votes that count no more, because their peers were shut out, without their bytes.
     """
 
@@ -210,7 +211,7 @@ class SliceTable:
         if entry.state == "accepted" or entry.missing(self._policy) <= 0:
             self.fresh.discard(entry.index)
             self.partial.discard(entry.index)
-        elif entry.votes or entry.leases:
+        elif entry.votes or entry.leases or entry.barred:
             self.fresh.discard(entry.index)
             self.partial.add(entry.index)
         else:
@@ -311,7 +312,7 @@ class SliceTable:
             if entry.state == "failed":
                 continue
             assert (index in self.fresh or index in self.partial) == (entry.missing(self._policy) > 0)
-            assert (index in self.fresh) == (not entry.leases and not entry.votes)
+            assert (index in self.fresh) == (not entry.leases and not entry.votes and not entry.barred)
             assert self._policy.decide(entry.votes.values()) is None
             if entry.state == "open":
                 assert not any(lease.state in OUT for lease in entry.leases.values())
