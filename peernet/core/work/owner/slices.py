@@ -60,7 +60,7 @@ class Slice:
     first: number of its first call. leases: all that may still return, or have a vote. attempts: leases given.
     losses: workers that went down while they ran it, each trusted one as often as it did. downs: how often each
     did. stretches: times that it exceeded a limit of the owner's own making. retries: times that it failed and was
-    tried again. barred: peers that withheld this slice's bytes, went down with it too often, or failed at it. held:
+    tried again. barred: peers that withheld this slice's bytes, went down with it too often, or failed. held:
     its one vote waits for what else its peer returns. key: what was accepted. checked: voters whose results here
     have counted as checks passed; struck: as failed.
     dropped: the latest votes that count no more, because their peers were shut out, without their bytes.
