@@ -55,15 +55,16 @@ def run_slice(
         CannotEncodeError: a result can't be pickled.
     """
     results: list[Any] = []
+    call, keep = function.call, results.append
     with seeded(seed, results):
         for argument in (inputs,) if function.whole_slice else inputs:
             try:
-                results.append(function.call(argument))
+                keep(call(argument))
             except BaseException as error:  # noqa: BLE001 - told next
                 failure = _failure(error, function, len(results))
                 if not (function.skips and goes_on(failure, error)):
                     raise failure from None
-                results.append(FailedCall(failure.type_name, len(results)))
+                keep(FailedCall(failure.type_name, len(results)))
     return [pickle_result(result) for result in results] if function.pickles else results
 
 
