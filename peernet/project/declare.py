@@ -103,7 +103,7 @@ def parallel(
     *,
     over: Iterable[Any] | Callable[[], Iterable[Any]],
     slice_size: int | None = None,
-    keep_if: Callable[[R], object] | None = None,
+    keep_if: Callable[[Any], object] | None = None,
     reduce: Callable[[Any, Any], Any] | None = None,
     initial: object = MISSING,
     replicas: int | None = None,
@@ -118,8 +118,8 @@ def parallel(
     results: Results = "data",
     confidence: float | None = None,
     on_error: OnError = "fail",
-    check: Callable[[Any, R], bool] | None = None,
-    equal: Callable[[R, R], bool] | Literal["allclose"] | None = None,
+    check: Callable[[Any, Any], bool] | None = None,
+    equal: Callable[[Any, Any], bool] | Literal["allclose"] | None = None,
 ) -> Callable[[Callable[P, R]], Project[P, R]]:
     """Declare that a function is to be called once for each input, on the computers of the group.
 
@@ -142,8 +142,8 @@ def parallel(
         initial: the result where nothing is left to reduce, with reduce only; else it is None.
         confidence: how probable each result has to be right, above 0.5, such as 0.99: as few executions are spent
             as that takes with the peers there are. Not together with replicas or quorum.
-        replicas: executions of each slice by distinct peers, at least 1. None, with no quorum and no confidence:
-            trusted peers execute once, others twice.
+        replicas: executions of each slice by distinct peers, at least 1, in place of a confidence, which is 0.99
+            where nothing is given.
         quorum: equal executions that accept a slice, 1 to replicas; min(2, replicas) when not given.
         timeout: seconds of wall-clock time that one slice may run, above 0.
         name: shown with the job; the name of the function when not given.
@@ -167,14 +167,15 @@ def parallel(
         check: a function (input, result) -> bool for results that prove themselves, as the factors of a number do.
             It runs on the submitting peer. A result for which it is True is accepted at once, whoever returned it,
             so each slice is executed once; one for which it is False is wrong, and counts against its peer. Peers
-            may return anything, None or a text for instance: what `check` raises ends the job. With whole_slice it
-            gets the batch and its one value.
+            may return anything, None or a text for instance: what `check` raises ends the job if it does so on
+            results of trusted or of most peers, else it refuses the result. With whole_slice it gets the batch and
+            its one value.
         equal: a function (a, b) -> bool of two results of a call that may count as equal although their bytes
             differ, as floats from different machines do; or "allclose", which is numpy's with its tolerances, for
             numbers and for arrays and lists of them. It runs on the submitting peer, only where results differ.
             Those of a slice are grouped around medoids: the one that is equal to most others, the smaller digest
             first, stands for itself and its equals, and so on with the rest; a group votes as one, and its medoid
-            is what is accepted. What `equal` raises ends the job. Not together with check.
+            is what is accepted. What `equal` raises is treated as what `check` does. Not together with check.
 
     Returns:
         A decorator; what it returns is a `Project`, still callable like the function.

@@ -25,7 +25,7 @@ SUBMIT_AGAIN = 5.0
 
 class _Followed:
     """A job under way. results: for each slice, who returned what; None is unknown. secret: of its seeds. wrong:
-    for each accepted slice, whether its result is; one that is taken back and accepted again counts as it is then."""
+    for each accepted slice, whether its result is; one that is accepted again counts as it is then."""
 
     __slots__ = ("inputs", "results", "run", "secret", "task", "wrong")
 

@@ -109,7 +109,9 @@ def test_a_killed_submitter_goes_on_after_a_restart(swarm: Any, tmp_path: Path) 
         worker = swarm.join(f"worker{number}", owner.address, tier="C")
         assert swarm.run(worker, "trust", "--mine", owner.id).returncode == 0
     project, log = slow_project(tmp_path, slices=60)
-    job = json.loads(swarm.run(owner, "submit", project, "--detach", "--json").stdout.splitlines()[0])["job"]
+    job = json.loads(
+        swarm.run(owner, "submit", project, "--replicas", "2", "--detach", "--json").stdout.splitlines()[0]
+    )["job"]
     swarm.until(lambda: len(swarm.accepted(owner.home)) >= 10, "the first slices")
     owner.kill()
     accepted = {int.from_bytes(key[32:], "big") for key in swarm.accepted(owner.home)}

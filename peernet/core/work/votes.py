@@ -19,6 +19,11 @@ Key = tuple[str, Digest]
 REJECTED = "rejected"
 """The status of a result that the project's own check has refused. Its peer had signed "ok"."""
 
+UNCHECKED = "unchecked"
+"""The status of a result on which the project's own check raised: it may be wrong, or the check."""
+
+UNPROVEN = (REJECTED, UNCHECKED)
+
 
 def failure_digest(status: str, error: str, call: int | None) -> Digest:
     """Return the name of a failure, the same on every peer where the user's code failed in the same way.
@@ -60,7 +65,7 @@ class Vote:
 
 def signed(key: Key) -> Key:
     """Return what a peer said whose result counts as `key`."""
-    return ("ok", key[1]) if key[0] == REJECTED else key
+    return ("ok", key[1]) if key[0] in UNPROVEN else key
 
 
 def differ(votes: Collection[Vote]) -> bool:

@@ -106,7 +106,7 @@ def test_nothing_is_advertised_before_the_machine_is_measured(scene):
     opened, advert = scene.open(scene.adverts.own())
     assert opened.author == scene.ctx.me and opened.lifetime == 120.0
     assert advert == Advert(
-        Instance(b"i" * 16), 4, 8 << 30, 4, 4, 0.1, 1.0, "3.11", "linux-x86_64", "A", "anyone", ""
+        Instance(b"i" * 16), 4, 8 << 30, 4, 4, 0.1, 1.0, "3.11", "linux-x86_64", "A", "anyone", "", builds="mine"
     )
 
 

@@ -15,7 +15,7 @@ from peernet.core.effects import Note
 from peernet.core.records import OutcomeRecord
 from peernet.core.work.owner.leases import Lease
 from peernet.core.work.owner.slices import Slice
-from peernet.core.work.votes import REJECTED, Key, Vote
+from peernet.core.work.votes import REJECTED, UNPROVEN, Key, Vote
 from peernet.types import PeerId
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Checking:
 
     def agreed(self, entry: Slice, key: Key) -> None:
         """Results of a slice agree, and none differs: each has passed a check, by the best of the others."""
-        if not self._job.policy.retains or key[0] == REJECTED:
+        if not self._job.policy.retains or key[0] in UNPROVEN:
             return
         votes = [vote for vote in entry.votes.values() if vote.key == key]
         for vote in votes:

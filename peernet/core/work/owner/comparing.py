@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from peernet.core.effects import Compare
-from peernet.core.events import Outcome
+from peernet.core.events import Failure, Outcome
 from peernet.core.work.owner.leases import Lease
 from peernet.core.work.owner.showing import Queue, Shown
 from peernet.core.work.owner.slices import Slice
@@ -79,7 +79,10 @@ class Comparing:
     def on_compared(self, shown: Shown, values: tuple[Payload, ...], outcome: Outcome) -> None:
         """The host has grouped the results of a slice. `values`: which; the first is the one that has come in."""
         del self._asked[shown.lease.index]
-        places = self._queue.answered(outcome)
+        places = self._queue.answered(shown, outcome)
+        if isinstance(places, Failure):
+            self._count(shown, shown.key)  # what can't be compared is another result
+            return
         if not isinstance(places, tuple):
             return
         medoids = {value.digest: values[place].digest for value, place in zip(values, places, strict=True)}

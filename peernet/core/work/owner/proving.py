@@ -1,19 +1,23 @@
 """Results that prove themselves: each is shown to the job host, whose word decides.
 
-The vote of a result that did not pass has the status `REJECTED`. A result that comes when its slice is decided is
+The vote of a result that did not pass has the status `REJECTED`, that of one on which the check raised
+`UNCHECKED`: it is no strike as long as no other result passes. A result that comes when its slice is decided is
 not shown: its input is not here any more.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from peernet.core.effects import Check
-from peernet.core.events import Outcome
+from peernet.core.events import Failure, Outcome
 from peernet.core.work.owner.leases import Lease
 from peernet.core.work.owner.showing import Queue, Shown
-from peernet.core.work.votes import REJECTED, Key
+from peernet.core.work.votes import REJECTED, UNCHECKED, Key
 from peernet.types import Payload
 from peernet.wire.signed import SliceResult
 
@@ -21,6 +25,10 @@ if TYPE_CHECKING:
     from peernet.core.context import Context
     from peernet.core.work.owner.job import Job
     from peernet.types import JobId
+
+
+TEXT = 4096
+"""Characters of what a check raised that are kept with the vote."""
 
 
 class Proving:
@@ -65,8 +73,13 @@ class Proving:
 
     def on_checked(self, shown: Shown, outcome: Outcome) -> None:
         """The host has looked at a result."""
-        proven = self._queue.answered(outcome)
-        if isinstance(proven, bool):
+        proven = self._queue.answered(shown, outcome)
+        if isinstance(proven, Failure):
+            told = msgspec.structs.replace(
+                shown.result, error=proven.message[:TEXT], traceback=proven.traceback[:TEXT]
+            )
+            self._queue.count(replace(shown, result=told), (UNCHECKED, shown.result.digest))
+        elif isinstance(proven, bool):
             self._queue.count(shown, shown.key if proven else (REJECTED, shown.result.digest))
 
 

@@ -15,11 +15,15 @@ from peernet.core.events import Failed, Outcome
 from peernet.core.work.owner.hosting import fail_by_host
 from peernet.core.work.owner.leases import Lease
 from peernet.core.work.votes import Key
-from peernet.types import Payload
+from peernet.types import Payload, PeerId
 from peernet.wire.signed import SliceResult
 
 if TYPE_CHECKING:
     from peernet.core.work.owner.job import Job
+
+
+RAISED = 3
+"""Peers whose results have to make the project's function raise before it is taken for the project's own fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,9 @@ class Queue:
         self._job = job
         self.waiting: deque[Shown] = deque()
         self.asked = 0
+        self._raised: dict[PeerId, None] = {}
+        """Peers of whose results the project's function raised something; and in `_fair`, those of others."""
+        self._fair: dict[PeerId, None] = {}
 
     @property
     def busy(self) -> bool:
@@ -103,18 +110,28 @@ class Queue:
         lease.claim = claim
         self.waiting.append(Shown(lease, claim, value))
 
-    def answered(self, outcome: Outcome) -> object:
-        """The host has answered. Returns what, or None if there is nobody left to tell: that the host can't is the
-        fault of the project, or its own, and ends the job."""
-        job = self._job
+    def answered(self, shown: Shown, outcome: Outcome) -> object:
+        """The host has answered. Returns what, or None if there is nobody left to tell.
+
+        What the project's function raises may be its own fault, or that of a peer that returned nonsense: then the
+        failure is returned. It ends the job where a trusted peer's result made it raise, or those of several
+        peers, and of more than it did not.
+        """
+        job, peer = self._job, shown.lease.peer
         self.asked -= 1
         job.changed()
         if job.over:
             return None
-        if isinstance(outcome, Failed):
+        if not isinstance(outcome, Failed):
+            self._fair[peer] = None
+            return outcome.value
+        self._raised[peer] = None
+        enough = min(RAISED, max(1, len(job.seats.all)))
+        blamed = len(self._raised) >= enough and len(self._raised) > len(self._fair)
+        if outcome.failure.kind != "task" or job.trusted(peer) or blamed:
             fail_by_host(job, outcome.failure)
             return None
-        return outcome.value
+        return outcome.failure
 
     def count(self, shown: Shown, key: Key) -> None:
         """Let a result count as `key`, unless its lease was settled meanwhile, with its peer."""

@@ -10,7 +10,7 @@ from peernet.core.records import OutcomeRecord
 from peernet.core.work.owner.leases import OUT, Lease, Spent
 from peernet.core.work.owner.retrying import try_again
 from peernet.core.work.owner.slices import Slice
-from peernet.core.work.votes import Key, Vote, differ
+from peernet.core.work.votes import UNCHECKED, Key, Vote, differ
 from peernet.types import Payload
 from peernet.wire.signed import SliceResult
 
@@ -92,6 +92,7 @@ class Verdicts:
                 "disputed",
                 f"{job.name_slice(entry)}: {len(votes)} peers returned {kinds} different results, "
                 f"and {job.policy.unmet}",
+                next((vote.traceback for vote in votes if vote.key[0] == UNCHECKED), ""),
             )
         elif key is None:
             self._wait(entry)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from peernet.core.work.policies.policy import Policy
-from peernet.core.work.votes import REJECTED, Key, Vote
+from peernet.core.work.votes import UNPROVEN, Key, Vote
 from peernet.types import PeerId
 
 
@@ -79,4 +79,4 @@ class Proving:
 
 
 def _failures(votes: Collection[Vote]) -> list[Vote]:
-    return [vote for vote in votes if vote.key[0] not in ("ok", REJECTED)]
+    return [vote for vote in votes if vote.key[0] not in ("ok", *UNPROVEN)]

@@ -185,7 +185,9 @@ def test_an_equal_that_raises_ends_the_job(desk):
     bench = desk(1, replicas=2, quorum=2)
     bench.host.fails[e.Compare] = Failure("task", "equal raised TypeError: no", "Traceback: TypeError")
     give(bench, "alice", b"1.00")
-    give(bench, "bob", b"1.01")
+    for number, name in enumerate(("bob", "carol", "dave"), start=1):
+        assert bench.view.state == "running"
+        give(bench, name, b"1.0%d" % number)
     assert (bench.view.state, bench.view.reason) == ("failed", "equal raised TypeError: no")
     assert bench.view.traceback == "Traceback: TypeError"
 

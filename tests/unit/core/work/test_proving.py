@@ -122,6 +122,23 @@ def test_a_check_that_raises_ends_the_job_with_its_traceback(desk):
     assert bench.view.traceback == "Traceback: KeyError"
 
 
+def test_a_liar_on_whose_result_the_check_raises_fails_no_job(desk):
+    bench = desk(2)
+    honest = bench.hand("honest", "10.0.0.2")
+    honest.pull(want=1)
+    honest.work(want=0)
+    liar = bench.hand("liar", "10.0.0.1")
+    liar.pull(want=1)
+    bench.host.fails[e.Check] = Failure("task", "check raised TypeError: no number", "Traceback: TypeError")
+    liar.work(want=0)
+    assert (bench.view.state, bench.view.accepted) == ("running", 1)
+    del bench.host.fails[e.Check]
+    honest.pull(want=1)
+    honest.work()
+    assert bench.view.state == "done"
+    assert {work.peer for work in bench.view.peers} == {honest.peer}
+
+
 def test_results_that_none_passes_end_the_job(desk):
     bench = desk(1, replicas=2, quorum=2)
     bench.host.check = lambda given, value: False
