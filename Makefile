@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench bench-sim clean
+.PHONY: demo test lint bench bench-sim bench-boxes bench-codec clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "peernet needs Python 3.11 or newer; set PYTHON=, e.g. make PYTHON=python3.12")'
@@ -32,6 +32,12 @@ bench: $(STAMP)
 
 bench-sim: $(STAMP)
 	$(BIN)/python tests/benchmarks/bench_sim.py
+
+bench-boxes: $(STAMP)
+	$(BIN)/python tests/benchmarks/bench_boxes.py
+
+bench-codec: $(STAMP)
+	$(BIN)/python tests/benchmarks/bench_codec.py
 
 clean:
 	rm -rf $(VENV) demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
