@@ -105,10 +105,10 @@ def parallel(
     *,
     over: Iterable[Any] | Callable[[], Iterable[Any]],
     slice_size: int | None = None,
-    keep_if: Callable[[R], object] | None = None,
-    stop_when: Callable[[R], object] | None = None,
+    keep_if: Callable[[Any], object] | None = None,
     reduce: Callable[[Any, Any], Any] | None = None,
     initial: object = MISSING,
+    stop_when: Callable[[Any], object] | None = None,
     replicas: int | None = None,
     quorum: int | None = None,
     timeout: float | None = None,
@@ -121,8 +121,8 @@ def parallel(
     results: Results = "data",
     confidence: float | None = None,
     on_error: OnError = "fail",
-    check: Callable[[Any, R], bool] | None = None,
-    equal: Callable[[R, R], bool] | Literal["allclose"] | None = None,
+    check: Callable[[Any, Any], bool] | None = None,
+    equal: Callable[[Any, Any], bool] | Literal["allclose"] | None = None,
 ) -> Callable[[Callable[P, R]], Project[P, R]]:
     """Declare that a function is to be called once for each input, on the computers of the group.
 
