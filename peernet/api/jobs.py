@@ -174,8 +174,8 @@ class JobResults:
 
     Pickled results (`results="pickle"`) are loaded here, in the caller's process: only own peers have made them.
 
-    A project with `reduce` or `keep_if` has one result: the reduced value, or the list of what is kept. A job that
-    fails raises once what was accepted before has been handed out.
+    A project with `reduce`, `keep_if` or `stop_when` has one result: the reduced value, or the list of what is
+    kept. A job that fails raises once what was accepted before has been handed out.
     """
 
     def __init__(self, job: Job) -> None:

@@ -1,8 +1,8 @@
 """The job host: the process that holds the submitter's project. `python -s -P -m peernet.box.host FD PARENT`.
 
-The iterable, `keep_if`, `reduce` and what they print are the user's code, so they run here and never in the peer.
-It answers one request after another; what the project prints goes to its stdout and stderr, never among the
-frames.
+The iterable, `keep_if`, `stop_when`, `reduce` and what they print are the user's code, so they run here and never
+in the peer. It answers one request after another; what the project prints goes to its stdout and stderr, never
+among the frames.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from peernet.box import system
 from peernet.box.child import flush
+from peernet.box.folding import Folding
 from peernet.box.frames import FrameDecoder, Message
 from peernet.box.hostmessages import (
     TO_HOST,
@@ -38,7 +39,6 @@ from peernet.box.hostmessages import (
     WereCut,
 )
 from peernet.box.messages import clip
-from peernet.box.spool import Spool
 from peernet.config.box import BoxConfig
 from peernet.errors import (
     BoxError,
@@ -63,6 +63,7 @@ from peernet.results.classes import classes_of
 from peernet.types import Digest
 
 _DIGEST = 32
+_INDEX = 8
 _OVERRIDES = frozenset({"slice_size", "replicas", "quorum", "timeout", "memory", "scratch", "confidence"})
 
 _FAILURES: dict[type[BaseException], Failure] = {
@@ -83,11 +84,9 @@ class JobHost:
         self.source = folder / "source"
         self._config = config
         self._cutter: Cutter | None = None
-        self._folder: Folder | None = None
+        self._folding: Folding | None = None
         self._checker: Checker | None = None
         self._comparer: Comparer | None = None
-        self._spool: Spool | None = None
-        self._stale = False
         self._pickles = False
         self._classes: tuple[type, ...] = ()
 
@@ -121,14 +120,15 @@ class JobHost:
         options = override(project.options, **_known(request.overrides))
         wanted = wanted_by(bundle, options.requirements)
         self._pickles = options.results == "pickle"
-        self._classes = classes_of(project.function, project.keep_if, project.reduce)
+        self._classes = classes_of(project.function, project.keep_if, project.stop_when, project.reduce)
         on_error = read_on_error(bundle.on_error or options.on_error)
         check_errors(on_error, project.check)
         self._cutter = Cutter(project.over, options.whole_slice)
-        if project.reduce is not None or project.keep_if is not None:
-            self._folder = Folder(project.reduce, project.initial, project.keep_if)
+        folder = Folder(project.reduce, project.initial, project.keep_if, project.stop_when)
+        if folder.has_work:
+            self._folding = Folding(folder, self.source.parent / "folded", self._values)
         if project.check is not None:
-            self._checker = Checker(project.check, options.whole_slice)
+            self._checker = Checker(project.check, options.whole_slice, folder.hits)
         if project.equal is not None:
             self._comparer = Comparer(project.equal)
         return HostOpened(
@@ -139,7 +139,7 @@ class JobHost:
             quorum=options.quorum,
             timeout=options.timeout,
             whole_slice=options.whole_slice,
-            reduces=self._folder is not None,
+            reduces=self._folding is not None,
             memory=options.memory,
             scratch=options.scratch,
             python=wanted.python,
@@ -174,16 +174,7 @@ class JobHost:
         return Replayed()
 
     def _fold(self, request: Fold) -> Folded:
-        folder = self._opened_folder()
-        values = self._values(request.body)
-        if request.keep:
-            if self._spool is None:
-                self._spool = Spool(self.source.parent / "folded")
-            if self._spool.put(request.index, request.body):
-                self._stale = True
-        if not self._stale:
-            folder.fold(request.index, values)
-        return Folded()
+        return Folded(self._opened_folding().fold(request.index, request.body, keep=request.keep))
 
     def _check(self, request: Check) -> Checked:
         if self._checker is None:
@@ -210,18 +201,17 @@ class JobHost:
             return None
 
     def _finish(self, request: Finish) -> bytes:
-        if self._stale and self._spool is not None:
-            self._folder = self._opened_folder().afresh()
-            for index, body in self._spool:
-                self._folder.fold(index, self._values(body))
-            self._stale = False
-        value = self._opened_folder().finish(request.slices)
+        if len(request.body) % _INDEX:
+            raise BoxError("the slices to leave out do not add up")
+        places = range(0, len(request.body), _INDEX)
+        without = frozenset(int.from_bytes(request.body[at : at + _INDEX], "big") for at in places)
+        value = self._opened_folding().finish(request.slices, partial=request.partial, without=without)
         return encode(pickle_result(value) if self._pickles else value)
 
     def close(self) -> None:
         """Give up what is open. Nothing is answered afterwards."""
-        if self._spool is not None:
-            self._spool.close()
+        if self._folding is not None:
+            self._folding.close()
 
     def _values(self, body: bytes) -> list[Any]:
         values = decode(body, classes=(*self._classes, FailedCall))
@@ -234,10 +224,10 @@ class JobHost:
             raise BoxError("the job host is not open")
         return self._cutter
 
-    def _opened_folder(self) -> Folder:
-        if self._folder is None:
+    def _opened_folding(self) -> Folding:
+        if self._folding is None:
             raise BoxError("the job host is not open, or its project has nothing to fold")
-        return self._folder
+        return self._folding
 
 
 def _known(overrides: dict[str, object]) -> dict[str, Any]:

@@ -63,9 +63,12 @@ class Fold(Message):
 
 @dataclass(frozen=True, slots=True)
 class Finish(Message):
-    """Ask for the job's value."""
+    """Ask for the job's value. partial: not all slices were folded, and those that `body` names, 8 bytes each, are
+    left out."""
 
     slices: int
+    partial: bool = False
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +97,11 @@ class HostOpened(Message):
     """What the project declares, after overrides. None: not declared.
 
     length: calls in the whole input, if the iterable tells. timeout: seconds for a slice. whole_slice: the
-    function takes the batch. reduces: its value is made here of all results, by `reduce` or `keep_if`. memory,
-    scratch: bytes for a slice. python: versions that it runs on, "" for any. packages: requirements, a line each.
-    reuse: slices may share a process. pickles: results travel as pickles. confidence: in place of replicas and
-    quorum. retries: slices that fail are run again. checks: it has a `check`. compares: it has an `equal`.
+    function takes the batch. reduces: its value is made here of all results, by `reduce`, `keep_if` or
+    `stop_when`. memory, scratch: bytes for a slice. python: versions that it runs on, "" for any. packages:
+    requirements, a line each. reuse: slices may share a process. pickles: results travel as pickles. confidence:
+    in place of replicas and quorum. retries: slices that fail are run again. checks: it has a `check`. compares:
+    it has an `equal`.
     """
 
     name: str
@@ -137,7 +141,9 @@ class Replayed(Message):
 
 @dataclass(frozen=True, slots=True)
 class Folded(Message):
-    """The results were taken in."""
+    """The results were taken in. hit: one of them ends the job."""
+
+    hit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,8 +197,8 @@ class Replay(msgspec.Struct, frozen=True, gc=False):
 
 
 class Fold(msgspec.Struct, frozen=True, gc=False):
-    """Fold an accepted slice's result into the reduction. Done(None). keep: it may be taken back; a later fold of
-    the same slice then takes its place."""
+    """Fold an accepted slice's result into the reduction. Done(bool): it ends the job. keep: it may be taken back;
+    a later fold of the same slice then takes its place."""
 
     id: int
     job: JobId
@@ -226,11 +226,14 @@ class Compare(msgspec.Struct, frozen=True, gc=False):
 
 
 class Finish(msgspec.Struct, frozen=True, gc=False):
-    """End the reduction over `slices` slices. Done(value: Payload of the reduced value)."""
+    """End the reduction over `slices` slices. Done(value: Payload of the reduced value). partial: of those of them
+    that were folded, apart from `without`; the reduction may go on afterwards."""
 
     id: int
     job: JobId
     slices: int
+    partial: bool = False
+    without: tuple[int, ...] = ()
 
 
 class CloseHost(msgspec.Struct, frozen=True, gc=False):

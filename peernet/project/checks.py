@@ -15,21 +15,32 @@ _TRUTHS = ("bool", "bool_")
 class Checker:
     """Applies a `check` to the calls of a slice. Runs user code: for the job host."""
 
-    def __init__(self, check: Callable[[Any, Any], object], whole_slice: bool) -> None:
-        """check: a function of an input and its result. whole_slice: of the batch and its one value."""
+    def __init__(
+        self,
+        check: Callable[[Any, Any], object],
+        whole_slice: bool,
+        hits: Callable[[Sequence[Any]], bool] = lambda _: False,
+    ) -> None:
+        """check: a function of an input and its result. whole_slice: of the batch and its one value. hits: whether
+        one of these results ends the job, and with it its slice."""
         self._check = check
+        self._hits = hits
         self._whole_slice = whole_slice
 
     def proves(self, inputs: Sequence[Any], values: Sequence[Any]) -> bool:
-        """Whether there is one result for each call, and each is right. The first wrong one decides.
+        """Whether there is one result for each call, or for each up to one that ends the job, and each is right.
+        The first wrong one decides.
 
         Raises:
-            TaskError: `check` raised, with its traceback, or returned neither True nor False.
+            TaskError: `check` or `stop_when` raised, with its traceback, or `check` returned neither True nor
+                False.
         """
         given: Sequence[Any] = [inputs] if self._whole_slice else inputs
-        if len(values) != len(given):
+        if not 0 < len(values) <= len(given):
             return False
-        return all(self._is_right(argument, value) for argument, value in zip(given, values, strict=True))
+        if not all(self._is_right(argument, value) for argument, value in zip(given, values, strict=False)):
+            return False
+        return len(values) == len(given) or self._hits(values[-1:])
 
     def _is_right(self, argument: Any, value: Any) -> bool:
         try:

@@ -47,8 +47,8 @@ class Origin:
 class Project(Generic[P, R]):
     """A function, its inputs and how to run them. Calling it calls the function, here and now.
 
-    Made by `parallel`. `function`, `over`, `keep_if`,
-    `reduce`, `initial`, `check`, `equal` and `options` are what was given there.
+    Made by `parallel`. `function`, `over`, `keep_if`, `stop_when`, `reduce`, `initial`, `check`, `equal` and
+    `options` are what was given there.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Project(Generic[P, R]):
         options: Options,
         *,
         keep_if: Callable[[Any], object] | None = None,
+        stop_when: Callable[[Any], object] | None = None,
         reduce: Callable[[Any, Any], Any] | None = None,
         initial: object = MISSING,
         check: Callable[[Any, Any], object] | None = None,
@@ -69,6 +70,7 @@ class Project(Generic[P, R]):
         self.over = over
         self.options = options
         self.keep_if = keep_if
+        self.stop_when = stop_when
         self.reduce = reduce
         self.initial = initial
         self.check = check
@@ -106,6 +108,7 @@ def parallel(
     keep_if: Callable[[Any], object] | None = None,
     reduce: Callable[[Any, Any], Any] | None = None,
     initial: object = MISSING,
+    stop_when: Callable[[Any], object] | None = None,
     replicas: int | None = None,
     quorum: int | None = None,
     timeout: float | None = None,
@@ -139,6 +142,11 @@ def parallel(
         keep_if: a function of one result that returns whether to keep it, for searches. It runs on the submitting
             peer, on accepted results only. The result of the job is the list of those that are kept, in the order
             of the inputs, or what reduce makes of them.
+        stop_when: a function of one result that returns whether the search is over: the first accepted result for
+            which it is true ends the job at once, as done. What was accepted by then is its result: a list in the
+            order of the inputs, or what keep_if and reduce make of it. It has to say the same of the same result
+            wherever it is asked: a worker returns its slice up to the first hit, and the submitting peer
+            decides. What it raises there ends the job; on a worker it is no hit.
         initial: the result where nothing is left to reduce, with reduce only; else it is None.
         confidence: how probable each result has to be right, above 0.5, such as 0.99: as few executions are spent
             as that takes with the peers there are. Not together with replicas or quorum.
@@ -161,9 +169,10 @@ def parallel(
             peers marked as one's own and workers of a local swarm only, as loading a pickle runs its maker's code.
         on_error: "fail": a call that raises ends the job, once peers agree that it does. "skip": its place in the
             results is taken by a `peernet.FailedCall`, on which peers have to agree too, and the job goes on;
-            reduce and keep_if are not given those. What breaks a limit (memory, time, the working folder) ends
-            the job either way. Not together with check. "retry": the slice is run again up to three times, on
-            other peers where there are any, before the job fails; for machines that lack something at times.
+            reduce, keep_if and stop_when are not given those, and the lists of the latter two have none. What
+            breaks a limit (memory, time, the working folder) ends the job either way. Not together with check.
+            "retry": the slice is run again up to three times, on other peers where there are any, before the job
+            fails; for machines that lack something at times.
         check: a function (input, result) -> bool for results that prove themselves, as the factors of a number do.
             It runs on the submitting peer. A result for which it is True is accepted at once, whoever returned it,
             so each slice is executed once; one for which it is False is wrong, and counts against its peer. Peers
@@ -216,6 +225,10 @@ def parallel(
         raise ProjectError(
             f"keep_if={short_repr(keep_if)}: it must be a function of a result that tells whether to keep it"
         )
+    if stop_when is not None and not callable(stop_when):
+        raise ProjectError(
+            f"stop_when={short_repr(stop_when)}: it must be a function of a result that tells whether to stop"
+        )
     if equal is not None and equal != "allclose" and not callable(equal):
         raise ProjectError(
             f'equal={short_repr(equal)}: it must be "allclose", or a function of two results that returns a bool'
@@ -238,6 +251,7 @@ def parallel(
             over,
             options,
             keep_if=keep_if,
+            stop_when=stop_when,
             reduce=reduce,
             initial=initial,
             check=check,

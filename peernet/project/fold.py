@@ -39,23 +39,43 @@ class Folder:
         reduce: Callable[[Any, Any], Any] | None,
         initial: object = MISSING,
         keep_if: Callable[[Any], object] | None = None,
+        stop_when: Callable[[Any], object] | None = None,
     ) -> None:
         """reduce: None to make a list of the results. initial: the value where there is nothing to reduce; None
-        when MISSING. keep_if: which results to take at all; None for all of them."""
+        when MISSING. keep_if: which results to take at all; None for all of them. stop_when: which results end the
+        job; None for none."""
         self._reduce = reduce
         self._initial = initial
         self._keep_if = keep_if
+        self._stop_when = stop_when
         self._partials: dict[tuple[int, int], Any] = {}
         """(level, index): the value of the slices from index * 2**level on, 2**level of them."""
 
     def afresh(self) -> Folder:
         """Return another one for the same function, into which nothing is folded yet."""
-        return Folder(self._reduce, self._initial, self._keep_if)
+        return Folder(self._reduce, self._initial, self._keep_if, self._stop_when)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is anything to do here: a project without any of these has its results as they are."""
+        return any(given is not None for given in (self._reduce, self._keep_if, self._stop_when))
 
     @property
     def partials(self) -> int:
         """Partial values held now."""
         return len(self._partials)
+
+    def hits(self, values: Sequence[Any]) -> bool:
+        """Whether one of these results ends the job. A call that failed never does.
+
+        Raises:
+            TaskError: `stop_when` raised; with its traceback.
+        """
+        stop_when = self._stop_when
+        if stop_when is None:
+            return False
+        results = [value for value in values if type(value) is not FailedCall]
+        return bool(_users("stop_when", lambda: any(stop_when(result) for result in results)))
 
     def fold(self, index: int, values: Sequence[Any]) -> None:
         """Take the results of slice `index` (from 0; at least one value). A slice that was taken is ignored.
@@ -78,15 +98,17 @@ class Folder:
             level, index = level + 1, index >> 1
         self._partials[level, index] = value
 
-    def finish(self, slices: int) -> Any:
+    def finish(self, slices: int, *, partial: bool = False) -> Any:
         """The value of the whole input, of so many slices. Of nothing it is `initial`, or None, or an empty list.
+
+        partial: slices may be missing, as in a job that ends early.
 
         Raises:
             TaskError: `reduce` raised; with its traceback.
             ValueError: a slice is missing; a bug of the caller.
         """
         parts = sorted(self._partials, key=lambda node: node[1] << node[0])
-        if sum(1 << level for level, _ in parts) != slices:
+        if not partial and sum(1 << level for level, _ in parts) != slices:
             raise ValueError(f"only {sum(1 << level for level, _ in parts)} of {slices} slices were folded")
         value = self._merge([self._partials[part] for part in parts])
         if value is not _NOTHING:

@@ -22,13 +22,15 @@ from peernet.project.trace import describe, user_traceback
 @dataclass(frozen=True, slots=True)
 class LoadedFunction:
     """The user's function, ready to be called. directory: the folder of its files, for tracebacks. pickles: its
-    results travel as pickles. skips: it goes on after a call that raises."""
+    results travel as pickles. skips: it goes on after a call that raises. stop_when: of a result, whether the
+    slice ends with it; None where none does."""
 
     call: Callable[[Any], Any]
     whole_slice: bool
     directory: Path
     pickles: bool = False
     skips: bool = False
+    stop_when: Callable[[Any], object] | None = None
 
 
 def materialise(bundle: Bundle, directory: Path) -> None:
@@ -54,15 +56,15 @@ def load_function(bundle: Bundle, directory: Path) -> LoadedFunction:
     if bundle.kind == "source":
         project = load_project(bundle, directory)
         options = project.options
-        loaded = project.function, options.whole_slice, options.results, options.on_error
+        loaded = project.function, options.whole_slice, options.results, options.on_error, project.stop_when
     else:
         unpickled = _unpickle(bundle, directory)
-        if not isinstance(unpickled, tuple) or len(unpickled) != 4 or not callable(unpickled[0]):
+        if not isinstance(unpickled, tuple) or len(unpickled) != 5 or not callable(unpickled[0]):
             raise ProjectError("the pickle of the bundle holds no function")
         loaded = unpickled
-    call, whole_slice, results, on_error = loaded
+    call, whole_slice, results, on_error, stop_when = loaded
     skips = (bundle.on_error or on_error) == "skip"
-    return LoadedFunction(call, bool(whole_slice), directory, results == "pickle", skips)
+    return LoadedFunction(call, bool(whole_slice), directory, results == "pickle", skips, stop_when)
 
 
 def load_project(bundle: Bundle, directory: Path) -> Project[..., Any]:

@@ -20,7 +20,8 @@ _PICKLE_PROTOCOL = 5
 
 
 def pickle_project(project: Project[..., object]) -> tuple[Bundle, Bundle]:
-    """The bundles of a project by value: the whole for its job host; for workers the function, never the inputs.
+    """The bundles of a project by value: the whole for its job host; for workers the function and what ends its
+    slices, never the inputs.
 
     Modules beside the user's program that the pickle refers to travel as source with it.
 
@@ -29,9 +30,8 @@ def pickle_project(project: Project[..., object]) -> tuple[Bundle, Bundle]:
     """
     whole = _dumps(project, project, bare=False)
     options = project.options
-    function = _dumps(
-        (project.function, options.whole_slice, options.results, options.on_error), project, bare=True
-    )
+    for_workers = (project.function, options.whole_slice, options.results, options.on_error, project.stop_when)
+    function = _dumps(for_workers, project, bare=True)
     return _bundle(whole), _bundle(function)
 
 
@@ -93,6 +93,7 @@ def _parts(project: Project[..., object], bare: bool) -> Iterable[tuple[str, obj
         for name in code.co_names:
             if name in function.__globals__:
                 yield f"the global variable {name!r}", function.__globals__[name]
+    yield "stop_when", project.stop_when
     if not bare:
         yield "over, the input,", project.over
         yield "keep_if", project.keep_if

@@ -47,15 +47,15 @@ def run_slice(
     the function skips errors, and returns whether to go on.
 
     Returns:
-        The results in order; one of them for a whole slice. A `FailedCall` in place of each that was skipped.
-        Pickles of them where the project asks for that.
+        The results in order, up to the first that ends the job; one of them for a whole slice. A `FailedCall` in
+        place of each that was skipped. Pickles of them where the project asks for that.
 
     Raises:
         TaskFailure: a call raised, or asked the interpreter to exit.
         CannotEncodeError: a result can't be pickled.
     """
     results: list[Any] = []
-    call, keep = function.call, results.append
+    call, keep, stop_when = function.call, results.append, function.stop_when
     with seeded(seed, results):
         for argument in (inputs,) if function.whole_slice else inputs:
             try:
@@ -65,7 +65,21 @@ def run_slice(
                 if not (function.skips and goes_on(failure, error)):
                     raise failure from None
                 keep(FailedCall(failure.type_name, len(results)))
+                continue
+            if stop_when is not None and _hits(stop_when, function, results):
+                break
     return [pickle_result(result) for result in results] if function.pickles else results
+
+
+def _hits(stop_when: Callable[[Any], object], function: LoadedFunction, results: list[Any]) -> bool:
+    """Whether the latest result ends the job. What `stop_when` raises is for the job host to tell of, which asks
+    it again; but where memory has run out there is no knowing what it would have said."""
+    try:
+        return bool(stop_when(results[-1]))
+    except MemoryError as error:
+        raise _failure(error, function, len(results) - 1) from None
+    except BaseException:  # noqa: BLE001 - user code may raise anything
+        return False
 
 
 def _failure(error: BaseException, function: LoadedFunction, call: int) -> TaskFailure:

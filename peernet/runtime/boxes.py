@@ -240,9 +240,9 @@ class Boxes:
     async def _replay(self, effect: Replay) -> None:
         await self._host(effect.job).replay(effect.cuts)
 
-    async def _fold(self, effect: Fold) -> None:
+    async def _fold(self, effect: Fold) -> bool:
         value = await self._payloads.get(effect.value)
-        await self._host(effect.job).fold(effect.index, value, keep=effect.keep)
+        return await self._host(effect.job).fold(effect.index, value, keep=effect.keep)
 
     async def _check(self, effect: Check) -> bool:
         given, value = await self._payloads.get(effect.input), await self._payloads.get(effect.value)
@@ -253,7 +253,9 @@ class Boxes:
         return await self._host(effect.job).compare(values)
 
     async def _finish(self, effect: Finish) -> Payload:
-        return await self._payloads.keep(await self._host(effect.job).finish(effect.slices))
+        host = self._host(effect.job)
+        value = await host.finish(effect.slices, partial=effect.partial, without=effect.without)
+        return await self._payloads.keep(value)
 
     def _host(self, job: JobId) -> HostBox:
         host = self._hosts.get(job)

@@ -82,9 +82,10 @@ class HostBox(Protocol):
         inputs now."""
         ...
 
-    async def fold(self, index: int, value: bytes, *, keep: bool = False) -> None:
+    async def fold(self, index: int, value: bytes, *, keep: bool = False) -> bool:
         """Take in the encoded results of the accepted slice `index`. Slices may come in any order, each once, or
-        again if they were kept: what comes later takes the place of what came before."""
+        again if they were kept: what comes later takes the place of what came before. Returns whether one of the
+        results ends the job, by the project's own `stop_when`."""
         ...
 
     async def check(self, given: bytes, value: bytes) -> bool:
@@ -97,8 +98,9 @@ class HostBox(Protocol):
         of each the place of its group's medoid."""
         ...
 
-    async def finish(self, slices: int) -> bytes:
-        """Return the encoded value of the job, whose slices 0 to `slices - 1` have been folded."""
+    async def finish(self, slices: int, *, partial: bool = False, without: Sequence[int] = ()) -> bytes:
+        """Return the encoded value of the job, whose slices 0 to `slices - 1` have been folded. partial: some of
+        them have not, and `without` is left out although it was."""
         ...
 
     async def aclose(self) -> None:

@@ -108,9 +108,9 @@ class HostProcess:
             digests = b"".join(digest for _, digest in part)
             await self._ask(Replay(tuple(calls for calls, _ in part), digests), Replayed)
 
-    async def fold(self, index: int, value: bytes, *, keep: bool = False) -> None:
+    async def fold(self, index: int, value: bytes, *, keep: bool = False) -> bool:
         """See `HostBox.fold`."""
-        await self._ask(Fold(index, keep, value), Folded)
+        return (await self._ask(Fold(index, keep, value), Folded)).hit
 
     async def check(self, given: bytes, value: bytes) -> bool:
         """See `HostBox.check`."""
@@ -123,9 +123,10 @@ class HostProcess:
             raise self._break("the job host's groups do not add up")
         return medoids
 
-    async def finish(self, slices: int) -> bytes:
+    async def finish(self, slices: int, *, partial: bool = False, without: Sequence[int] = ()) -> bytes:
         """See `HostBox.finish`."""
-        return (await self._ask(Finish(slices), Value)).body
+        named = b"".join(index.to_bytes(8, "big") for index in without)
+        return (await self._ask(Finish(slices, partial, named), Value)).body
 
     async def aclose(self) -> None:
         """See `HostBox.aclose`."""

@@ -200,10 +200,11 @@ class Boxes:
             case Fold():
                 data = self._bytes(machine, effect.value)
                 assert host.folder is not None
-                host.folder.fold(effect.index, data or b"", keep=effect.keep)
+                return host.folder.fold(effect.index, data or b"", keep=effect.keep)
             case Finish():
                 assert host.folder is not None
-                return self._keep(machine, encode(host.folder.finish(effect.slices)))
+                value = host.folder.finish(effect.slices, partial=effect.partial, without=effect.without)
+                return self._keep(machine, encode(value))
         return None
 
     def _cut(self, machine: Machine, cutter: Cutter, effect: Cut) -> CutsMade:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from peernet.errors import TaskError
@@ -17,22 +18,29 @@ class Folding:
         self._kept: dict[int, bytes] = {}
         self._stale = False
 
-    def fold(self, index: int, data: bytes, *, keep: bool) -> None:
-        """Take in the results of a slice. Raises TaskError for what is no list of results."""
+    def fold(self, index: int, data: bytes, *, keep: bool) -> bool:
+        """Take in the results of a slice, and return whether one of them ends the job. Raises TaskError for what
+        is no list of results."""
         values = _values(data)
+        hit = self._folder.hits(values)
         if keep:
             self._stale = self._stale or self._kept.get(index, data) != data
             self._kept[index] = data
         if not self._stale:
             self._folder.fold(index, values)
+        return hit
 
-    def finish(self, slices: int) -> object:
-        """Return the value of so many slices. Raises as `Folder.finish`."""
-        if self._stale:
-            self._folder = self._folder.afresh()
-            for index in sorted(self._kept):
-                self._folder.fold(index, _values(self._kept[index]))
-        return self._folder.finish(slices)
+    def finish(self, slices: int, *, partial: bool = False, without: Sequence[int] = ()) -> object:
+        """Return the value of so many slices. partial: some are missing. without: those of the kept ones that do
+        not count now. Raises as `Folder.finish`."""
+        folder = self._folder
+        if self._stale or (without and self._kept):
+            folder = self._folder.afresh()
+            for index in sorted(self._kept.keys() - set(without)):
+                folder.fold(index, _values(self._kept[index]))
+            if not without:
+                self._folder, self._stale = folder, False
+        return folder.finish(slices, partial=partial)
 
 
 def _values(data: bytes) -> list[Any]:

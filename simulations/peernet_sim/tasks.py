@@ -51,6 +51,7 @@ class Task:
     function: LoadedFunction
     over: Any
     keep_if: Callable[[Any], object] | None
+    stop_when: Callable[[Any], object] | None
     reduce: Callable[[Any, Any], Any] | None
     initial: object
     slice_size: int | None
@@ -66,7 +67,7 @@ class Task:
     @property
     def reduces(self) -> bool:
         """Its value is made of all results, in the job host."""
-        return self.reduce is not None or self.keep_if is not None
+        return self._folder().has_work
 
     def cutter(self) -> Cutter:
         """Return a cutter at the beginning of the input."""
@@ -74,7 +75,10 @@ class Task:
 
     def folder(self) -> Folding | None:
         """Return an empty reduction, if the project reduces."""
-        return Folding(Folder(self.reduce, self.initial, self.keep_if)) if self.reduces else None
+        return Folding(self._folder()) if self.reduces else None
+
+    def _folder(self) -> Folder:
+        return Folder(self.reduce, self.initial, self.keep_if, self.stop_when)
 
     def opened(self, cutter: Cutter) -> HostOpened:
         """Return what the project declares."""
@@ -179,6 +183,7 @@ def _model(plan: JobPlan, number: int) -> Task:
         function=LoadedFunction(sum, True, Path()),
         over=range(plan.calls),
         keep_if=None,
+        stop_when=None,
         reduce=operator.add,
         initial=0,
         slice_size=plan.slice_size or None,
@@ -199,9 +204,16 @@ def _load(plan: JobPlan, data: bytes, number: int, stack: ExitStack) -> Task:
         bundle=data + number.to_bytes(4, "big"),
         plan=plan,
         name=project.name,
-        function=LoadedFunction(project.function, options.whole_slice, folder, skips=options.on_error == "skip"),
+        function=LoadedFunction(
+            project.function,
+            options.whole_slice,
+            folder,
+            skips=options.on_error == "skip",
+            stop_when=project.stop_when,
+        ),
         over=project.over,
         keep_if=project.keep_if,
+        stop_when=project.stop_when,
         reduce=project.reduce,
         initial=project.initial,
         slice_size=plan.slice_size or options.slice_size,

@@ -44,6 +44,40 @@ def test_a_keep_if_that_raises_ends_the_job_with_its_traceback(lone_peer: Any) -
     assert "keep_if raised AttributeError" in ran.stderr and "in perfect" in ran.stderr
 
 
+SEARCHING = """
+def is_square(found):
+    return found[0] > 1 and found[1] ** 2 == 2 * found[0] ** 2 - 1
+@peernet.parallel(over=range(10_000_000), slice_size=25, stop_when=is_square{more})
+def pair(n):
+    return (n, round((2 * n * n - 1) ** 0.5) if n else 0)
+"""
+"""Solutions of y² = 2x² - 1: (1, 1), (5, 7), (29, 41), ..."""
+
+
+def test_a_search_ends_with_its_first_hit(lone_peer: Any) -> None:
+    ran = lone_peer.run("submit", lone_peer.write(SEARCHING.format(more="")), "-o", "found")
+    assert ran.returncode == 0, ran
+    found = json.loads((lone_peer.folder / "found/results.json").read_text())
+    numbers = [n for n, _ in found]
+    hits = [n for n, m in found if n > 1 and m**2 == 2 * n**2 - 1]
+    assert hits and numbers == sorted(numbers)
+    assert not {n + 1 for n in hits} & set(numbers), "a slice ends with its hit"
+
+
+def test_a_search_gives_what_it_keeps(lone_peer: Any) -> None:
+    more = ", keep_if=is_square, reduce=min"
+    ran = lone_peer.run("submit", lone_peer.write(SEARCHING.format(more=more)), "--json")
+    assert ran.returncode == 0, ran
+    n, m = json.loads(ran.stdout.splitlines()[-1])["value"]
+    assert n > 1 and m**2 == 2 * n**2 - 1
+
+
+def test_a_stop_when_that_raises_ends_the_job_with_its_traceback(lone_peer: Any) -> None:
+    ran = lone_peer.run("submit", lone_peer.write(SEARCHING.replace("found[0] > 1", "found.x").format(more="")))
+    assert ran.returncode == 1
+    assert "stop_when raised AttributeError" in ran.stderr and "in is_square" in ran.stderr
+
+
 FAILING = """
 @peernet.parallel(over=range(200), slice_size=20{more})
 def inverse(n):

@@ -440,10 +440,11 @@ class World:
                 values = decode(effect.value.inline)
                 assert isinstance(values, list)
                 host.folder.fold(effect.index, values)
+                return host.folder.hits(values)
             case fx.Finish():
                 host = machine.hosts[effect.job]
                 assert host.folder is not None
-                return payload(encode(host.folder.finish(effect.slices)))
+                return payload(encode(host.folder.finish(effect.slices, partial=effect.partial)))
         return None
 
 

@@ -160,12 +160,12 @@ class VirtualHost:
         await trio.sleep(STEP_SECONDS)
         self._cutter.replay(slices)
 
-    async def fold(self, index: int, value: bytes, *, keep: bool = False) -> None:
+    async def fold(self, index: int, value: bytes, *, keep: bool = False) -> bool:
         """See `HostBox.fold`."""
         await trio.sleep(STEP_SECONDS)
         if self._folder is None:
             raise TaskError("there is nothing to fold")
-        self._folder.fold(index, value, keep=keep)
+        return self._folder.fold(index, value, keep=keep)
 
     async def check(self, given: bytes, value: bytes) -> bool:
         """See `HostBox.check`."""
@@ -175,12 +175,12 @@ class VirtualHost:
         """See `HostBox.compare`."""
         raise ProjectError("the projects of simulations have no equal")
 
-    async def finish(self, slices: int) -> bytes:
+    async def finish(self, slices: int, *, partial: bool = False, without: Sequence[int] = ()) -> bytes:
         """See `HostBox.finish`."""
         await trio.sleep(STEP_SECONDS)
         if self._folder is None:
             raise TaskError("the project does not reduce")
-        return encode(self._folder.finish(slices))
+        return encode(self._folder.finish(slices, partial=partial, without=without))
 
     async def aclose(self) -> None:
         """See `HostBox.aclose`."""

@@ -144,6 +144,32 @@ def test_a_real_project_runs_in_virtual_time(
         assert "no such square" in job["reason"]
 
 
+SEARCH = """
+    import math
+    import peernet
+
+    def is_wanted(n):
+        return n == 10201 or math.isqrt(n) ** 2 != n
+
+    @peernet.parallel(over=range(4000), slice_size=4, keep_if=lambda n: n % 2, stop_when=is_wanted)
+    def square(n):
+        return n * n
+"""
+
+
+def test_a_search_ends_with_its_first_accepted_hit_and_not_with_a_liars(
+    tmp_path: Path, make_plan: Callable[..., Plan], job_plan: JobPlan
+) -> None:
+    file = tmp_path / "search.py"
+    file.write_text(textwrap.dedent(SEARCH))
+    search = replace(job_plan, calls=0, slice_size=0, project=collect(file, None, ()).encode())
+    faults = Faults(behaviours={3: Liar(), 6: Liar()})
+    job = job_of(make_plan(count=12, jobs=(search,), faults=faults, seconds=60.0))
+    assert (job["state"], job["wrong"]) == ("done", 0)
+    assert 25 < job["slices"] < 1000 and job["accepted"] < job["slices"]
+    assert job["disagreements"] > 0
+
+
 def test_values_put_into_the_dht_are_found_again(make_plan: Callable[..., Plan]) -> None:
     report = run_scale(make_plan(puts=6, jobs=(), seconds=60.0), RunOptions())
     values = report.metrics["values"]

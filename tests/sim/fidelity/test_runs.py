@@ -15,6 +15,7 @@ import peernet.net.secure
 from peernet.core.effects import Save
 from peernet.core.records import OutcomeRecord
 from peernet.net.noise import SecureHandshake
+from peernet.project import collect
 from peernet_sim.faults.rules import Loss, Partition, Scope
 from peernet_sim.fidelity.nullcipher import NullHandshake, null_cipher
 from peernet_sim.fidelity.run import FidelityRun
@@ -130,6 +131,30 @@ def test_a_liar_is_outvoted(make_plan: Any, run: Any, job: Any) -> None:
     metrics = sound(run(plan))
     (done,) = metrics["jobs"]
     assert (done["state"], done["wrong"]) == ("done", 0)
+    assert metrics["detected_liars"] == [2]
+
+
+SEARCH = """
+import math
+import peernet
+
+@peernet.parallel(over=range(4000), slice_size=4, stop_when=lambda n: n == 10201 or math.isqrt(n) ** 2 != n)
+def square(n):
+    return n * n
+"""
+
+
+def test_a_search_ends_with_its_first_accepted_hit_and_not_with_a_liars(
+    make_plan: Any, run: Any, job: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "search.py").write_text(SEARCH)
+    project = collect(tmp_path / "search.py", None, ()).encode()
+    search = job(calls=0, slice_size=0, project=project, replicas=3, quorum=2)
+    plan = make_plan(6, workload=workload(search), behaviours={2: Liar()}, seconds=60.0)
+    metrics = sound(run(plan))
+    (done,) = metrics["jobs"]
+    assert (done["state"], done["wrong"]) == ("done", 0)
+    assert 25 < done["slices"] < 1000 and done["accepted"] < done["slices"]
     assert metrics["detected_liars"] == [2]
 
 

@@ -56,6 +56,7 @@ def test_a_project_is_still_the_function() -> None:
         ({"on_error": "ignore"}, "on_error='ignore': it must be"),
         ({"on_error": "skip", "check": max}, 'on_error="skip" and check'),
         ({"keep_if": "odd"}, "keep_if='odd': it must be a function of a result"),
+        ({"stop_when": "odd"}, "stop_when='odd': it must be a function of a result"),
         ({"initial": 0}, "initial=0: it has a meaning only together with reduce"),
     ],
 )

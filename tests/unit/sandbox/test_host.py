@@ -122,6 +122,15 @@ async def test_what_is_kept_of_a_result_that_is_taken_back_is_kept_no_more(open_
     assert decode(await host.finish(2)) == ["x"]
 
 
+async def test_a_hit_is_told_and_what_is_taken_back_is_left_out_of_an_early_end(open_host: OpenHost) -> None:
+    host = await open_host(PLAIN, options=", stop_when=lambda text: 'x' in text")
+    assert host.opened.reduces
+    told = [await host.fold(index, encode([text]), keep=True) for index, text in ((6, "x6"), (2, "y"), (4, "lie"))]
+    assert told == [True, False, False]
+    assert decode(await host.finish(9, partial=True, without=(4, 5))) == ["y", "x6"]
+    assert decode(await host.finish(9, partial=True)) == ["y", "lie", "x6"]
+
+
 async def test_a_reduce_that_raises_is_the_users_failure(open_host: OpenHost) -> None:
     host = await open_host("def join(a, b):\n    return a / b\n\n" + PLAIN, options=", reduce=join")
     with pytest.raises(TaskError, match="ZeroDivisionError") as caught:

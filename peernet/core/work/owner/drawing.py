@@ -53,7 +53,7 @@ class Drawing:
         """Grant slices to those who wait, as far as there are any that they may have."""
         job = self._job
         self._recall_unwanted()
-        if job.leaving or job.over or job.hosting.backlogged:
+        if job.leaving or job.over or job.hosting.backlogged or job.hosting.stopping:
             return
         slices, ready, draws = job.slices, job.seats.ready, job.crew.draws
         grants: dict[PeerId, list[LeaseGrant]] = {}

@@ -6,6 +6,7 @@ The host is a box with user code in it, so each step may fail and none is ever d
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from peernet.core.effects import Cut, Finish, Fold, OpenHost, Replay
@@ -15,6 +16,14 @@ from peernet.types import Digest, JobId, Payload
 if TYPE_CHECKING:
     from peernet.core.context import Context
     from peernet.core.work.owner.job import Job
+
+
+@dataclass(slots=True, eq=False)
+class _Folding:
+    """A result that the host is folding. believed: it was not taken back meanwhile."""
+
+    index: int
+    believed: bool = True
 
 
 class Hosting:
@@ -29,9 +38,14 @@ class Hosting:
         self.opened = opened
         self._cutting = False
         self._replaying = False
-        self._folding = 0
+        self._folding: dict[_Folding, None] = {}
         self._finishing = False
         self._folds: deque[tuple[int, Payload]] = deque()
+        self._hits: dict[int, None] = {}
+        """Accepted slices with a result that ends the job."""
+        self._without: dict[int, None] = {}
+        """Slices that were taken back and not accepted anew, of which the host may still hold a result."""
+        self._taken_back = 0
         self.replay: deque[tuple[int, Digest]] = deque()
         self.exhausted = False
 
@@ -52,6 +66,11 @@ class Hosting:
     def keeps(self) -> bool:
         """Folded results may have to be replaced."""
         return self._job.policy.retains and not self._job.record.checks
+
+    @property
+    def stopping(self) -> bool:
+        """A result that ends the job is accepted: nothing more is begun."""
+        return bool(self._hits)
 
     @property
     def backlogged(self) -> bool:
@@ -80,10 +99,20 @@ class Hosting:
     def accepted(self, index: int, value: Payload) -> None:
         """A slice's result is accepted."""
         if self._job.record.reduces:
+            self._without.pop(index, None)
             self._folds.append((index, value))
 
     def taken_back(self, index: int) -> None:
-        """A slice's result is believed no more; another one follows, and takes its place in the fold."""
+        """A slice's result is believed no more; another one follows, and takes its place in the fold. If it would
+        have ended the job it does so no more."""
+        if not self._job.record.reduces:
+            return
+        self._taken_back += 1
+        self._without[index] = None
+        self._hits.pop(index, None)
+        for folding in self._folding:
+            if folding.index == index:
+                folding.believed = False
         self._folds = deque(fold for fold in self._folds if fold[0] != index)
 
     def take_cuts(self, made: CutsMade) -> None:
@@ -100,7 +129,9 @@ class Hosting:
             self._replay_on()
             return
         self._fold_on()
-        if not self.exhausted:
+        if self.stopping:
+            self._finish()
+        elif not self.exhausted:
             self._cut_on()
         elif not self._job.slices.undecided:
             self._finish()
@@ -116,9 +147,11 @@ class Hosting:
 
     def _fold_on(self) -> None:
         job = self._job
-        while self._folds and self._folding < job.ctx.config.work.folds:
-            self._folding += 1
-            ask_fold(job.ctx, job.host, *self._folds.popleft(), self)
+        while self._folds and len(self._folding) < job.ctx.config.work.folds:
+            index, value = self._folds.popleft()
+            folding = _Folding(index)
+            self._folding[folding] = None
+            ask_fold(job.ctx, job.host, folding, value, self)
 
     def _cut_on(self) -> None:
         """Cut ahead of what workers ask for: enough that they never wait, never the whole input."""
@@ -143,7 +176,12 @@ class Hosting:
             job.end("done")
             return
         self._finishing = True
-        job.ctx.ask(lambda number: Finish(number, job.host, job.slices.cut), self._on_finished)
+        slices, partial, as_of = job.slices.cut, self.stopping, self._taken_back
+        without = tuple(self._without) if partial else ()
+        job.ctx.ask(
+            lambda number: Finish(number, job.host, slices, partial, without),
+            lambda outcome: self._on_finished(outcome, as_of),
+        )
 
     def _on_opened(self, outcome: Outcome) -> None:
         if self._failed(outcome, HostOpened):
@@ -160,13 +198,19 @@ class Hosting:
             assert not isinstance(outcome, Failed) and isinstance(outcome.value, CutsMade)
             self.take_cuts(outcome.value)
 
-    def on_folded(self, outcome: Outcome) -> None:
+    def on_folded(self, folding: _Folding, outcome: Outcome) -> None:
         """A fold is done."""
-        self._folding -= 1
-        self._failed(outcome, type(None))
+        del self._folding[folding]
+        if not self._failed(outcome, bool):
+            assert not isinstance(outcome, Failed)
+            if outcome.value and folding.believed:
+                self._hits[folding.index] = None
 
-    def _on_finished(self, outcome: Outcome) -> None:
-        if not self._failed(outcome, Payload):
+    def _on_finished(self, outcome: Outcome, as_of: int) -> None:
+        """as_of: how often something had been taken back when this was asked. If it has been since, the value
+        contains what is believed no more, and is asked for anew when it is time again."""
+        self._finishing = False
+        if not self._failed(outcome, Payload) and self._taken_back == as_of:
             assert not isinstance(outcome, Failed) and isinstance(outcome.value, Payload)
             self._job.end("done", value=outcome.value)
 
@@ -183,10 +227,13 @@ class Hosting:
         return False
 
 
-def ask_fold(ctx: Context, host: JobId, index: int, value: Payload, hosting: Hosting) -> None:
+def ask_fold(ctx: Context, host: JobId, folding: _Folding, value: Payload, hosting: Hosting) -> None:
     """Ask for one fold. A function of its own, so that each effect holds its own slice."""
     keep = hosting.keeps
-    ctx.ask(lambda number: Fold(number, host, index, value, keep), hosting.on_folded)
+    ctx.ask(
+        lambda number: Fold(number, host, folding.index, value, keep),
+        lambda outcome: hosting.on_folded(folding, outcome),
+    )
 
 
 def fail_by_host(job: Job, failure: Failure) -> None:

@@ -60,6 +60,7 @@ class Host:
     declares: dict[str, object] = field(default_factory=dict)
     check: Callable[[bytes, bytes], bool] = lambda given, value: value == compute(given)
     group: Callable[[list[bytes]], tuple[int, ...]] = lambda values: tuple(range(len(values)))
+    hits: Callable[[bytes], bool] = lambda value: False
     fails: dict[type, Failure] = field(default_factory=dict)
     next: int = 0
     folded: dict[int, bytes] = field(default_factory=dict)
@@ -105,15 +106,16 @@ class Host:
                 assert effect.value.inline is not None
                 assert effect.keep or effect.index not in self.folded
                 self.folded[effect.index] = effect.value.inline
-                return None
+                return self.hits(effect.value.inline)
             case e.Check():
                 assert effect.input.inline is not None and effect.value.inline is not None
                 return self.check(effect.input.inline, effect.value.inline)
             case e.Compare():
                 return self.group([value.inline or b"" for value in effect.values])
             case e.Finish():
-                assert len(self.folded) == effect.slices
-                data = b"".join(self.folded[index] for index in sorted(self.folded)) or b"null"
+                assert effect.partial or len(self.folded) == effect.slices
+                counted = sorted(self.folded.keys() - set(effect.without))
+                data = b"".join(self.folded[index] for index in counted) or b"null"
                 return Payload(sha(data), len(data), data)
         raise AssertionError(effect)
 

@@ -212,7 +212,7 @@ class Net:
                 self.settle(node, Done(effect.id, CutsMade(tuple(made), self.next >= self.calls)))
             case e.Fold():
                 self.folded[effect.index] = effect.value.inline
-                self.settle(node, Done(effect.id))
+                self.settle(node, Done(effect.id, False))
             case e.Finish():
                 self.settle(node, Done(effect.id, payload(b"sum")))
             case e.Answer():
