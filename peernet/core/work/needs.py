@@ -80,9 +80,13 @@ def told_lack(needs: Needs, advert: Advert, *, builds: bool = False) -> str:
 
     builds: it would build the packages that it lacks."""
     caps = Caps(advert.slice_memory, advert.slice_seconds, advert.slice_scratch)
-    lack = lacks(needs, advert, caps)
-    if lack or builds or not needs.packages or not _all_told(advert.packages):
-        return lack
+    return lacks(needs, advert, caps) or ("" if builds else told_packages(needs, advert))
+
+
+def told_packages(needs: Needs, advert: Advert) -> str:
+    """Return the packages that a peer lacks as far as its advert tells, or nothing."""
+    if not needs.packages or not _all_told(advert.packages):
+        return ""
     installed = dict(text.split("==", 1) for text in advert.packages if "==" in text)
     return listed(lacks_packages(needs, installed))
 

@@ -254,9 +254,9 @@ class Owner:
         if opened.author != peer:
             self._ctx.refuse("pull: bad advert", peer, "it is another peer's")
             return "lacks a valid advert"
-        # Of packages and its own limits the worker knows more than its advert tells.
+        # Of its own limits the worker knows more than its advert tells.
         lack = lacks(job.record.needs, advert, Caps())
-        return f"lacks {lack}" if lack else ""
+        return f"lacks {lack}" if lack else job.fitting.lacks_packages(peer, advert)
 
     def _on_started(self, peer: PeerId, body: Body) -> Body | str | None:
         assert isinstance(body, Started)

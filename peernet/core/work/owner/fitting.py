@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from peernet.core.work.needs import told_lack
+from peernet.core.work.needs import told_lack, told_packages
 from peernet.core.work.stats import Unfit
 from peernet.identity.peerid import short_peer_id
 from peernet.types import PeerId
@@ -79,15 +79,26 @@ class Fitting:
             "give them what it needs, join peers that have it, or ask for less"
         )
 
+    def lacks_packages(self, peer: PeerId, advert: Advert) -> str:
+        """Return the packages that a peer lacks which pulls because it would build them, where the job does not
+        say from which wheels; or nothing. Others know better than their adverts what they have installed."""
+        lack = ""
+        if self._would_build(peer, advert) and not self._job.record.locked:
+            lack = told_packages(self._job.record.needs, advert)
+        return f"lacks {lack}" if lack else ""
+
     def _lack(self, peer: PeerId, advert: Advert) -> str:
         job = self._job
         if job.record.pickles and not job.trusted(peer):
             return OTHERS_PICKLES
         if advert.serves == "mine" and not job.trusted(peer):
             return _SERVES_MINE
-        builds = advert.builds == "anyone" or (advert.builds == "mine" and job.trusted(peer))
-        lack = told_lack(job.record.needs, advert, builds=builds and job.record.locked)
+        builds = self._would_build(peer, advert) and job.record.locked
+        lack = told_lack(job.record.needs, advert, builds=builds)
         return f"lacks {lack}" if lack else ""
+
+    def _would_build(self, peer: PeerId, advert: Advert) -> bool:
+        return advert.builds == "anyone" or (advert.builds == "mine" and self._job.trusted(peer))
 
 
 def _told(group: Unfit) -> str:

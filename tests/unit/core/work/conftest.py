@@ -138,6 +138,8 @@ class Hand:
     host: str = "10.0.0.1"
     instance: Instance = field(default_factory=lambda: Instance(b"i" * 16))
     python: str = "3.11"
+    packages: tuple[str, ...] = ()
+    builds: str = "none"
     held: dict[LeaseId, bytes] = field(default_factory=dict)
     seconds: dict[LeaseId, float] = field(default_factory=dict)
     grants: int = 0
@@ -159,7 +161,8 @@ class Hand:
         self.desk.do(lambda: self.desk.owner.on_lost(self.peer, clean))
 
     def advert(self, author: PeerId | None = None) -> bytes:
-        body = Advert(self.instance, 4, 1 << 30, 4, 4, 0.0, 1.0, self.python, "linux", "A", "anyone", "")
+        machine = (self.instance, 4, 1 << 30, 4, 4, 0.0, 1.0, self.python, "linux")
+        body = Advert(*machine, "A", "anyone", "", self.packages, builds=self.builds)
         who = author or self.peer
         wall = self.desk.clock.wall
         return seal(fake_sign(self.peer), who, ADVERT, encode_body(body), sequence=1, issued=wall, lifetime=120.0)

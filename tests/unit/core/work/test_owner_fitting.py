@@ -133,3 +133,19 @@ def test_pickled_results_with_own_peers_are_taken(make_desk, make_host, own):
     elif own == "mine":
         desk.ctx.mine[peer(1)] = None
     assert isinstance(desk.submit(trusted=(peer(1),) if own == "local" else ()), bytes)
+
+
+@pytest.mark.parametrize(
+    ("builds", "mine", "refused"), [("anyone", False, True), ("mine", True, True), ("mine", False, False)]
+)
+def test_who_would_build_a_package_can_not_without_a_lock(make_desk, make_host, builds, mine, refused):
+    desk = make_desk(make_host(declares={"packages": ("numpy",)}))
+    bob = desk.hand("bob", packages=("scipy==1.0",), builds=builds)
+    if mine:
+        desk.ctx.mine[bob.peer] = None
+    desk.submit()
+    answer = bob.pull()
+    assert isinstance(answer, PullRefused if refused else Parked)
+    if refused:
+        assert (answer.why, answer.text) == ("unfit", "lacks numpy")
+        assert "1 peer lacks numpy" in desk.view.unfit_text
