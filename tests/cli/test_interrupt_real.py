@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,16 @@ def lives(pid: int) -> bool:
         return False
 
 
+@pytest.fixture
+def hangs_up() -> Iterator[None]:
+    """Processes started here take notice when their terminal goes, also where the tests run under nohup, which they
+    would inherit."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangs_up")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_job_stops_and_the_swarm_ends(installed: Any, number: signal.Signals) -> None:
     process = installed.start("submit", installed.write(ENDLESS), "--local", "2", "--json")
