@@ -45,8 +45,8 @@ def lives(pid: int) -> bool:
 
 @pytest.fixture
 def hangs_up() -> Iterator[None]:
-    """Processes started here take notice when their terminal goes, also where the tests run under nohup, which they
-    would inherit."""
+    """Processes started here take notice when their terminal goes, also where the tests run under nohup, which
+    they would inherit."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
