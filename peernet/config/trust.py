@@ -72,6 +72,13 @@ class TrustConfig:
     A worker that fills its envelopes with noise uses it up; slices after that are accepted without evidence.
     Counted anew when the peer starts again."""
 
+    refuted_least: int = 3
+    """Accepted results that audits of trusted peers have to find wrong before a job is given up for that."""
+
+    refuted_share: float = 0.5
+    """And they have to be more than this share of such audits. A minority of liars, sleepers too, stays below it
+    until it is banned; a colluding majority, which bans the honest ones, does not."""
+
     retained: int = 65_536
     """Accepted slices of a job that can still be audited and taken back. Those before have become final."""
 

@@ -83,7 +83,7 @@ class Needs(Message, frozen=True, array_like=True, gc=False):
 class Manifest(Message, frozen=True, array_like=True, gc=False):
     """A job, as its owner signs it; the job's id is the SHA-256 of the envelope.
 
-    replicas, quorum: 0 for the default policy (one trusted execution, else 2 of 2). reuse: slices that run on one
+    replicas, quorum: 0 where the owner asks for a confidence instead. reuse: slices that run on one
     worker may share a process. lock: the wheels that its packages stand for, as `project.lock` encodes them, for
     workers that build what they lack; empty where there are none.
     """

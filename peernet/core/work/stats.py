@@ -50,6 +50,8 @@ class Tally:
         self.executions = 0
         self.disagreements = 0
         self.audits = 0
+        self.own_audits = 0
+        self.own_refuted = 0
         self.strikes = 0
         self.retracted = 0
         self.banned: dict[PeerId, None] = {}

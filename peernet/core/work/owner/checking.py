@@ -80,17 +80,37 @@ class Checking:
             return False
         job = self._job
         job.tally.audits += 1
+        job.tally.own_audits += vote.trusted
         if vote.key != entry.key:
             job.tally.disagreements += 1
             self.take_back(entry)
             job.slices.add_vote(entry, replace(vote, audit=True))
-            return True
+            if vote.trusted:
+                self._refuted()
+            return not job.over
         accepted = next(other for other in entry.votes.values() if other.key == entry.key)
         entry.votes[vote.peer] = accepted.alike(replace(vote, audit=True))
         job.slices.retained.confirmed(entry, vote.peer)
         job.tally.agreed(vote.peer)
         self.settled(entry, entry.key)
         return False
+
+    def _refuted(self) -> None:
+        """An audit that can't be deceived has found an accepted result wrong: where that is the rule, those who
+        are believed are the liars, and nothing that they agree on is worth anything."""
+        job, config = self._job, self._job.ctx.config.trust
+        tally = job.tally
+        tally.own_refuted += 1
+        if (
+            tally.own_refuted < config.refuted_least
+            or tally.own_refuted <= config.refuted_share * tally.own_audits
+        ):
+            return
+        job.fail(
+            "too-few",
+            f"not enough honest peers: {tally.own_refuted} of {tally.own_audits} accepted results that trusted "
+            "peers repeated were wrong; join peers that you know, or mark keys as your own",
+        )
 
     def take_back(self, entry: Slice) -> None:
         """Open an accepted slice again: on record, and told to whoever folds or has been told its result."""

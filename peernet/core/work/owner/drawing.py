@@ -82,6 +82,8 @@ class Drawing:
         job = self._job
         trusted = job.policy.believes and job.trusted(peer)
         share = job.policy.audits(trusted=trusted)
+        if trusted and job.tally.own_refuted:
+            share = min(1.0, 3 * share)  # how bad it is has to be known before the job ends
         if share and job.crew.draws.random() < share:
             audit = job.slices.retained.draw(job.crew.draws, peer)
             if audit is not None:

@@ -95,7 +95,7 @@ def test_two_strikes_ban_and_one_does_not(make_trust):
     trust = make_trust()
     prove(trust, ALICE)
     assert not trust.strike(ALICE, JOB, 3, "wrong")
-    assert trust.credibility(ALICE) == pytest.approx(trust.of(ALICE).share and 1 - trust.of(ALICE).share)
+    assert trust.credibility(ALICE) == pytest.approx(1 - trust.of(ALICE).share)
     assert not trust.shut(ALICE)
     assert trust.strike(ALICE, JOB, 4, "wrong again")
     assert trust.shut(ALICE)
