@@ -1,10 +1,10 @@
-"""What becomes of the accepted results of a job in its host: they are folded, and may be replaced by others."""
+"""What becomes of the accepted results of a job in its host, a real or a simulated one: they are folded, and may
+be replaced by others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, BinaryIO
 
 from peernet.box.spool import Spool
 from peernet.project import Folder
@@ -13,11 +13,13 @@ from peernet.project import Folder
 class Folding:
     """A `Folder` of encoded results, of which those that are kept may be replaced or left out."""
 
-    def __init__(self, folder: Folder, path: Path, read: Callable[[bytes], list[Any]]) -> None:
-        """path: of the file for results that are kept; made when it is needed. read: decodes the results of a
-        slice."""
+    def __init__(
+        self, folder: Folder, make_store: Callable[[], BinaryIO], read: Callable[[bytes], list[Any]]
+    ) -> None:
+        """make_store: makes the empty file for results that are kept, when the first one is. read: decodes the
+        results of a slice."""
         self._folder = folder
-        self._path = path
+        self._make_store = make_store
         self._read = read
         self._spool: Spool | None = None
         self._stale = False
@@ -30,20 +32,20 @@ class Folding:
         Raises:
             CannotDecodeError: they are no results.
             TaskError, JobError: as `Folder.fold` and `Folder.hits`.
-            OSError: the disk refused.
+            OSError: the store refused, as a full disk does.
         """
         values = self._read(body)
         hit = self._folder.hits(values)
         if keep:
             if self._spool is None:
-                self._spool = Spool(self._path)
+                self._spool = Spool(self._make_store())
             if self._spool.put(index, body):
                 self._stale = True
         if not self._stale:
             self._folder.fold(index, values)
         return hit
 
-    def finish(self, slices: int, *, partial: bool = False, without: Set[int] = frozenset()) -> Any:
+    def finish(self, slices: int, *, partial: bool = False, without: Collection[int] = ()) -> Any:
         """Return the value of so many slices. partial: some are missing. without: those of the kept ones that do
         not count now. More may be folded afterwards.
 
@@ -53,15 +55,15 @@ class Folding:
         """
         folder = self._folder
         if self._spool is not None and (self._stale or without):
-            folder = self._folder.afresh()
+            folder, left_out = self._folder.afresh(), frozenset(without)
             for index, body in self._spool:
-                if index not in without:
+                if index not in left_out:
                     folder.fold(index, self._read(body))
             if not without:
                 self._folder, self._stale = folder, False
         return folder.finish(slices, partial=partial)
 
     def close(self) -> None:
-        """Give up the file of kept results."""
+        """Give up the store of kept results."""
         if self._spool is not None:
             self._spool.close()

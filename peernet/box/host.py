@@ -13,7 +13,7 @@ import socket
 import sys
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from peernet.box import system
 from peernet.box.child import flush
@@ -126,7 +126,7 @@ class JobHost:
         self._cutter = Cutter(project.over, options.whole_slice)
         folder = Folder(project.reduce, project.initial, project.keep_if, project.stop_when)
         if folder.has_work:
-            self._folding = Folding(folder, self.source.parent / "folded", self._values)
+            self._folding = Folding(folder, self._make_store, self._values)
         if project.check is not None:
             self._checker = Checker(project.check, options.whole_slice, folder.hits)
         if project.equal is not None:
@@ -204,7 +204,7 @@ class JobHost:
         if len(request.body) % _INDEX:
             raise BoxError("the slices to leave out do not add up")
         places = range(0, len(request.body), _INDEX)
-        without = frozenset(int.from_bytes(request.body[at : at + _INDEX], "big") for at in places)
+        without = [int.from_bytes(request.body[at : at + _INDEX], "big") for at in places]
         value = self._opened_folding().finish(request.slices, partial=request.partial, without=without)
         return encode(pickle_result(value) if self._pickles else value)
 
@@ -212,6 +212,10 @@ class JobHost:
         """Give up what is open. Nothing is answered afterwards."""
         if self._folding is not None:
             self._folding.close()
+
+    def _make_store(self) -> BinaryIO:
+        """The file of the results that may be replaced. It goes with the box's folder."""
+        return (self.source.parent / "folded").open("x+b")
 
     def _values(self, body: bytes) -> list[Any]:
         values = decode(body, classes=(*self._classes, FailedCall))

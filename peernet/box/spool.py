@@ -1,10 +1,10 @@
-"""Results that were folded and may still be taken back, kept in a file of the job host's folder."""
+"""Results that were folded and may still be taken back, kept in a file: on the disk, or in memory."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
+from typing import BinaryIO
 
 
 class Spool:
@@ -14,15 +14,16 @@ class Spool:
     what is replaced; that is rare.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("x+b")
+    def __init__(self, file: BinaryIO) -> None:
+        """file: an empty one, to read and to write; it is the spool's from now on."""
+        self._file = file
         self._places: dict[int, tuple[int, int, bytes]] = {}
 
     def put(self, index: int, body: bytes) -> bool:
         """Keep the encoded results of a slice. Returns whether they take the place of others.
 
         Raises:
-            OSError: the disk refused.
+            OSError: the file refused, as on a full disk.
         """
         digest = hashlib.sha256(body).digest()
         before = self._places.get(index)
@@ -34,7 +35,7 @@ class Spool:
         return before is not None
 
     def close(self) -> None:
-        """Give up the file; it goes with its folder."""
+        """Give up the file."""
         self._file.close()
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:

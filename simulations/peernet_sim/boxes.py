@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from peernet.box.folding import Folding
 from peernet.config import INLINE_LIMIT
 from peernet.core.effects import (
     CloseBox,
@@ -25,7 +26,6 @@ from peernet.project import Cutter
 from peernet.results import encode
 from peernet.types import Digest, JobId, Payload
 from peernet_sim.engine import Engine
-from peernet_sim.folding import Folding
 from peernet_sim.links import Post
 from peernet_sim.machine import Machine
 from peernet_sim.tasks import Task, Tasks, failed, outcome, payload
@@ -203,7 +203,9 @@ class Boxes:
                 return host.folder.fold(effect.index, data or b"", keep=effect.keep)
             case Finish():
                 assert host.folder is not None
-                value = host.folder.finish(effect.slices, partial=effect.partial, without=effect.without)
+                value = host.folder.finish(
+                    effect.slices, partial=effect.partial, without=frozenset(effect.without)
+                )
                 return self._keep(machine, encode(value))
         return None
 

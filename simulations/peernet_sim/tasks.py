@@ -7,6 +7,7 @@ before virtual time begins, and never again.
 from __future__ import annotations
 
 import importlib
+import io
 import operator
 import sys
 import tempfile
@@ -16,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from peernet.box.folding import Folding
 from peernet.config import INLINE_LIMIT
 from peernet.core.events import HostOpened, SliceOutcome
-from peernet.errors import CannotEncodeError
+from peernet.errors import CannotEncodeError, TaskError
 from peernet.identity.digest import digest
 from peernet.project import (
     Bundle,
@@ -32,9 +34,8 @@ from peernet.project import (
     open_input,
     run_slice,
 )
-from peernet.results import encode
+from peernet.results import decode, encode
 from peernet.types import Digest, Payload
-from peernet_sim.folding import Folding
 from peernet_sim.model import JobPlan
 
 FailedStatus = Literal["error", "timeout", "unencodable"]
@@ -75,7 +76,7 @@ class Task:
 
     def folder(self) -> Folding | None:
         """Return an empty reduction, if the project reduces."""
-        return Folding(self._folder()) if self.reduces else None
+        return Folding(self._folder(), io.BytesIO, _read_results) if self.reduces else None
 
     def _folder(self) -> Folder:
         return Folder(self.reduce, self.initial, self.keep_if, self.stop_when)
@@ -232,3 +233,11 @@ def _restored_modules() -> Iterator[None]:
     finally:
         sys.path[:], sys.argv[:] = path, argv
         importlib.invalidate_caches()
+
+
+def _read_results(data: bytes) -> list[Any]:
+    """Decode the results of a slice. Raises TaskError for what is no list."""
+    values = decode(data, classes=(FailedCall,))
+    if not isinstance(values, list):
+        raise TaskError("the results of a slice are no list")
+    return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import operator
 
 import pytest
@@ -14,16 +15,19 @@ from peernet.project import bundle_project, parallel
 from peernet.results import decode, encode
 
 
-def test_the_latest_results_come_back_in_the_order_of_the_slices(tmp_path):
-    spool = Spool(tmp_path / "spool")
+@pytest.mark.parametrize("memory", [True, False])
+def test_the_latest_results_come_back_in_the_order_of_the_slices(tmp_path, memory):
+    file = io.BytesIO() if memory else (tmp_path / "spool").open("x+b")
+    spool = Spool(file)
     assert not spool.put(3, b"three")
     assert not spool.put(1, b"one")
     assert not spool.put(3, b"three")
     assert spool.put(1, b"uno")
     assert not spool.put(2, b"")
     assert list(spool) == [(1, b"uno"), (2, b""), (3, b"three")]
+    assert (file.seek(0), file.read()) == (0, b"threeoneuno")
     spool.close()
-    assert (tmp_path / "spool").read_bytes() == b"threeoneuno"
+    assert file.closed
 
 
 @pytest.fixture
