@@ -203,9 +203,7 @@ class Boxes:
                 return host.folder.fold(effect.index, data or b"", keep=effect.keep)
             case Finish():
                 assert host.folder is not None
-                value = host.folder.finish(
-                    effect.slices, partial=effect.partial, without=frozenset(effect.without)
-                )
+                value = host.folder.finish(effect.slices, partial=effect.partial, without=effect.without)
                 return self._keep(machine, encode(value))
         return None
 
