@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from peernet.api.client import ControlClient
+from peernet.api.lastwords import last_words
 from peernet.box.folders import BoxFolders
 from peernet.errors import BoxError, ConnectionLostError, PeernetError, UsageError
 from peernet.identity.keys import KeyPair
@@ -49,6 +50,11 @@ class _Member:
     peer: str = ""
     address: str = ""
     tier: str | None = None
+
+    @property
+    def last_words(self) -> str:
+        """Why it has ended, as far as it wrote it."""
+        return last_words(self.errors.read_text(errors="replace"), self.process.returncode)
 
 
 class LocalSwarm:
@@ -134,7 +140,7 @@ class LocalSwarm:
             self._folders = None
 
     def last_words(self) -> str:
-        """Return the last line that a submitter which has ended by itself wrote, or nothing."""
+        """Return why a submitter which has ended by itself did so, as far as it wrote it, or nothing."""
         if not self._own_submitter or not self._members:
             return ""
         submitter = self._members[0]
@@ -142,8 +148,7 @@ class LocalSwarm:
             submitter.process.wait(LAST_WORDS_SECONDS)
         except subprocess.TimeoutExpired:
             return ""
-        said = submitter.errors.read_text(errors="replace").strip().splitlines()
-        return said[-1] if said else f"exit code {submitter.process.returncode}"
+        return submitter.last_words
 
     @property
     def note(self) -> str:
@@ -216,7 +221,5 @@ def _read_ready(member: _Member) -> None:
 
 def _start_error(member: _Member) -> PeernetError:
     """Return what a process that did not start said, as an error with the same exit code."""
-    said = member.errors.read_text(errors="replace").strip().splitlines()
-    text = said[-1].removeprefix("error: ") if said else f"it ended with exit code {member.process.returncode}"
     family = UsageError if member.process.returncode == UsageError.exit_code else BoxError
-    return family(f"a peer of the local swarm did not start: {text}")
+    return family(f"a peer of the local swarm did not start: {member.last_words}")

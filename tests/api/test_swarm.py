@@ -79,3 +79,16 @@ def test_a_killed_starter_takes_its_swarm_along_and_the_next_one_cleans_up(tmp_p
     with LocalSwarm(1, home):
         pass
     assert left(home) == []
+
+
+def test_a_peer_that_does_not_start_says_why_though_its_tasks_fail_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, traceback\n"
+        "traceback.print_exception(ExceptionGroup('tasks', [OSError('no room')]))\n"
+        "os._exit(3)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(BoxError, match=r"a peer of the local swarm did not start: OSError: no room$"):
+        LocalSwarm(1, Home.open(tmp_path / "home")).start()
