@@ -60,11 +60,6 @@ class Folder:
         """Whether there is anything to do here: a project without any of these has its results as they are."""
         return any(given is not None for given in (self._reduce, self._keep_if, self._stop_when))
 
-    @property
-    def partials(self) -> int:
-        """Partial values held now."""
-        return len(self._partials)
-
     def hits(self, values: Sequence[Any]) -> bool:
         """Whether one of these results ends the job. A call that failed never does.
 

@@ -197,15 +197,6 @@ class BlobStore:
         """Whether a blob is here, as far as known without reading it."""
         return self.size(digest) is not None
 
-    def delete(self, digest: Digest) -> None:
-        """Drop a blob, pinned or not, if it is here. Its pins stay, for when it comes back.
-
-        Raises:
-            StorageError: the file can't be removed.
-        """
-        with self._turn:
-            self._drop(digest)
-
     def pin(self, digest: Digest, owner: bytes) -> None:
         """Keep a blob until `owner` (a job id, say) is unpinned. It may be pinned before it is here.
 

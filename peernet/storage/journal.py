@@ -119,10 +119,6 @@ class Journal:
                     run.append(change)
             _write(connection, run)
 
-    def delete_prefix(self, space: str, prefix: bytes) -> None:
-        """Commit one `Removal`. Raises as `commit`."""
-        self.commit([Removal(space, prefix)])
-
     def get(self, space: str, key: bytes) -> bytes | None:
         """The value under a key, or None. Raises StorageError if the disk fails."""
         _check_space(space)

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from peernet.config.storage import StorageConfig
 from peernet.errors import BlobMissingError, StorageError
-from peernet.storage.blobs import BlobStore
+from peernet.storage.blobs import BlobStore, blob_path
 from peernet.types import Digest
 
 QUOTA, COUNT = 12, 5
 blobs = st.sampled_from([bytes([65 + i]) * size for i, size in enumerate([0, 1, 1, 1, 2, 2, 3, 5, 12, 13])])
 owners = st.sampled_from([b"job", b"other job"])
-names = st.sampled_from(["put", "put", "put", "put", "get", "pin", "pin", "unpin_owner", "delete"])
+names = st.sampled_from(["put", "put", "put", "put", "get", "pin", "pin", "unpin_owner", "lose"])
 steps = st.lists(st.tuples(names, blobs, owners, st.integers(0, 4)), min_size=15, max_size=40)
 
 
@@ -79,9 +79,10 @@ class Model:
             with pytest.raises(BlobMissingError):
                 self.store.get(digest_of(data))
 
-    def delete(self, data: bytes) -> None:
-        self.store.delete(digest_of(data))
+    def lose(self, data: bytes) -> None:
+        blob_path(self.folder, digest_of(data)).unlink(missing_ok=True)
         self.here = [blob for blob in self.here if blob != data]
+        self.get(data)
 
     def pin(self, data: bytes, owner: bytes) -> None:
         self.store.pin(digest_of(data), owner)
@@ -119,5 +120,5 @@ def test_a_store_keeps_what_its_model_keeps(steps: list[tuple[str, bytes, bytes,
             elif name == "unpin_owner":
                 model.unpin_owner(owner)
             else:
-                model.delete(data)
+                model.lose(data)
             model.check()

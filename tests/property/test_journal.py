@@ -66,13 +66,13 @@ def test_a_journal_is_a_dict_that_stays(steps: list[tuple[list[Change | Removal]
 
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(before=commits, prefix=keys, rows=st.integers(1, 4))
-def test_delete_prefix_takes_what_load_shows(before: list[Change | Removal], prefix: bytes, rows: int) -> None:
+def test_a_removal_takes_what_load_shows(before: list[Change | Removal], prefix: bytes, rows: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         config = StorageConfig(journal_page_rows=rows)
         with Journal.open(Path(folder) / "journal.sqlite", config=config) as journal:
             journal.commit(before)
             everything, shown = list(journal.load("slice")), list(journal.load("slice", prefix))
             others = list(journal.load("outcome"))
-            journal.delete_prefix("slice", prefix)
+            journal.commit([Removal("slice", prefix)])
             assert list(journal.load("slice")) == [record for record in everything if record not in shown]
             assert list(journal.load("outcome")) == others

@@ -9,7 +9,7 @@ from peernet.core.context import Context, Timer
 from peernet.core.events import Failure
 from peernet.core.kad.contact import Contact, place
 from peernet.core.kad.fetching import Fetching
-from peernet.core.kad.finder import Course, Finder
+from peernet.core.kad.finder import Finder
 from peernet.core.kad.membership import Membership
 from peernet.core.kad.publisher import Publisher
 from peernet.core.kad.records import DOMAINS, Domain, RecordStore
@@ -92,18 +92,6 @@ class Kad:
         """Find the live peers nearest to a place, nearest first, at most k. Never includes this peer."""
         if not self._finder.find(target, lambda lookup: then(lookup.nearest())):
             then([])
-
-    def find_peer(self, peer: PeerId, then: Callable[[Contact | None], None]) -> None:
-        """Find where a peer may be dialled. `then` gets a contact that has just answered, or None."""
-
-        def found(lookup: Course) -> None:
-            then(next((contact for contact in lookup.nearest() if contact.peer == peer), None))
-
-        hint = Contact(
-            peer, self._ctx.book.get(peer)
-        )  # Also the only way to one that can't be dialled but is linked.
-        if not self._finder.find(place(peer)[0], found, seeds=(hint,)):
-            then(None)
 
     def get(self, key: DhtKey, domain: str, then: Callable[[list[Opened]], None]) -> None:
         """Fetch the record under a key (`records.record_key`). `then` gets the one of the highest sequence whose

@@ -72,7 +72,8 @@ class Contact(Node):
         return bool(self.addresses)
 
     def same_home_as(self, node: Contact) -> bool:
-        """Whether it is the same peer. (The package compares ip and port, which no contact has here.)"""
+        """Whether it is the same peer. Stands in the way of the package's: it compares ip and port, which no
+        contact has here, so that all would be the same."""
         return self.peer == node.peer
 
     def moved(self, addresses: tuple[str, ...]) -> bool:

@@ -193,13 +193,10 @@ class Table(RoutingTable):
             yield rest[key]
 
     def find_neighbors(self, node: Contact, k: int | None = None, exclude: Contact | None = None) -> list[Contact]:
-        """As the package's method, but exact: the contacts nearest to a node, without it and `exclude`."""
+        """The contacts nearest to a node, without it and `exclude`. Here `nearest` is used; this one stands in the
+        way of the package's, whose answer is not exact."""
         left_out = (node.peer,) if exclude is None else (node.peer, exclude.peer)
         return self.nearest(node.id, k or self.ksize, left_out)
-
-    def is_new_node(self, node: Contact) -> bool:
-        """Whether this contact has no place in the table."""
-        return self._known(node.peer, node.id, node.long_id) is None
 
     def bucket_for(self, long_id: int) -> Bucket:
         """The bucket whose range holds this id."""

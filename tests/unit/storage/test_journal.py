@@ -77,7 +77,7 @@ def test_an_unknown_space_writes_nothing(journal: Journal) -> None:
     for ask in (
         lambda: journal.get("jobs", b""),
         lambda: journal.load("jobs"),
-        lambda: journal.delete_prefix("jobs", b""),
+        lambda: journal.commit([Removal("jobs", b"")]),
     ):
         with pytest.raises(ValueError, match="unknown space"):
             ask()
@@ -109,14 +109,14 @@ def test_a_mistake_of_the_caller_writes_nothing(journal: Journal) -> None:
 def test_prefixes_of_the_highest_byte_have_no_end(journal: Journal) -> None:
     journal.commit([Change("meta", key, b"") for key in (b"\xfe", b"\xff", b"\xff\xff", b"\xff\xff\x01")])
     assert [key for key, _ in journal.load("meta", b"\xff\xff")] == [b"\xff\xff", b"\xff\xff\x01"]
-    journal.delete_prefix("meta", b"\xff\xff")
+    journal.commit([Removal("meta", b"\xff\xff")])
     assert [key for key, _ in journal.load("meta")] == [b"\xfe", b"\xff"]
 
 
-def test_delete_prefix_takes_one_job_only(journal: Journal) -> None:
+def test_a_removal_takes_one_job_only(journal: Journal) -> None:
     for job in (JOB, NEXT_JOB):
         journal.commit([Change(space, slice_key(job, i), b"") for space in ("slice", "outcome") for i in range(5)])
-    journal.delete_prefix("slice", JOB)
+    journal.commit([Removal("slice", JOB)])
     assert [key[:32] for key, _ in journal.load("slice")] == [NEXT_JOB] * 5
     assert len(list(journal.load("outcome", JOB))) == 5
 
@@ -214,7 +214,7 @@ def test_a_reader_does_not_hold_up_the_writer(journal: Journal, path: Path) -> N
     with Journal.open(path, read_only=True, config=StorageConfig(journal_page_rows=2)) as reader:
         records = reader.load("job")
         next(records)
-        journal.delete_prefix("job", b"\x05")
+        journal.commit([Removal("job", b"\x05")])
         journal.close()
         assert len(list(records)) == 7
 
@@ -234,7 +234,7 @@ def test_a_reader_cannot_write(journal: Journal, path: Path) -> None:
         with pytest.raises(StorageError, match="can't be written"):
             reader.commit([Change("job", b"a", None)])
         with pytest.raises(StorageError, match="can't be written"):
-            reader.delete_prefix("job", b"")
+            reader.commit([Removal("job", b"")])
         assert reader.get("job", b"a") == b"1"
 
 
@@ -332,7 +332,7 @@ def test_a_full_journal_keeps_what_it_has_and_goes_on_when_there_is_room(path: P
         assert 0 < written < 40
         assert [int.from_bytes(key[32:], "big") for key, _ in journal.load("slice")] == list(range(written))
         assert journal.get("meta", b"n") == b"%d" % (written - 1)  # all of the commit or nothing
-        journal.delete_prefix("slice", JOB)
+        journal.commit([Removal("slice", JOB)])
         journal.commit([Change("slice", slice_key(JOB, i), bytes(3000)) for i in range(written)])
         assert len(list(journal.load("slice"))) == written
 
@@ -353,7 +353,7 @@ def test_a_limit_below_what_there_is_lets_records_be_removed(journal: Journal, p
     with Journal.open(path, config=StorageConfig(journal_limit=4096)) as tight:
         with pytest.raises(StorageError, match="limit is reached"):
             tight.commit([Change("slice", slice_key(NEXT_JOB, i), bytes(3000)) for i in range(100)])
-        tight.delete_prefix("slice", JOB)
+        tight.commit([Removal("slice", JOB)])
         tight.commit([Change("slice", slice_key(NEXT_JOB, 0), bytes(3000))])
         assert len(list(tight.load("slice"))) == 1
 

@@ -170,7 +170,7 @@ class Bench:
     """All that this worker holds, and how much it may take on.
 
     slots: slices run at once, busy of them now. max_slices: slices taken in all, or None. paused: why no work is
-    taken, else empty. halted: nothing that is queued starts either. done: slices run. jobs_served: jobs pulled.
+    taken, else empty. halted: nothing that is queued starts either. done: slices run.
     """
 
     bounds: WorkConfig
@@ -179,7 +179,6 @@ class Bench:
     paused: str = ""
     halted: bool = False
     done: int = 0
-    jobs_served: int = 0
     busy: int = 0
     held: dict[HeldKey, Held] = field(default_factory=dict)
 

@@ -288,8 +288,11 @@ class World:
         return [node.peer for node in live[: self.config.k]]
 
     def find(self, node: Node, target: DhtKey) -> list[PeerId]:
-        found = self.ask(lambda then: node.do(lambda: node.kad.find_node(target, then)))
-        return [contact.peer for contact in found]
+        return [contact.peer for contact in self.contacts_near(node, target)]
+
+    def contacts_near(self, node: Node, target: DhtKey) -> list[Contact]:
+        found: list[Contact] = self.ask(lambda then: node.do(lambda: node.kad.find_node(target, then)))
+        return found
 
     def target(self) -> DhtKey:
         return DhtKey(self.random.randbytes(20))

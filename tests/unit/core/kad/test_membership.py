@@ -218,8 +218,7 @@ def test_a_peer_is_found_although_a_liar_names_it_with_useless_addresses(make_wo
     liar.kad.handlers[FindNode] = lambda peer, body: lie
     assert world.join(seeker, [liar.address]) is None
     assert world.join(seeker, [hub.address]) is None
-    contact = world.ask(lambda then: seeker.do(lambda: seeker.kad.find_peer(wanted.peer, then)))
-    assert contact.peer == wanted.peer
+    assert world.find(seeker, place(wanted.peer)[0])[0] == wanted.peer
 
 
 def test_samples_and_views_show_living_contacts(make_world: MakeWorld) -> None:

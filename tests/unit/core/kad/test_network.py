@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from peernet.config.kad import KadConfig
-from peernet.core.kad import Contact, record_key
+from peernet.core.kad import record_key
 from peernet.core.kad.contact import place
 from peernet.identity.envelope import seal
 from peernet.types import DhtKey, PeerId
@@ -51,18 +51,10 @@ def test_every_lookup_in_a_hundred_peers_finds_the_true_nearest(hundred: World) 
 
 def test_every_peer_is_found_by_its_id(hundred: World) -> None:
     nodes = list(hundred.nodes.values())
-
-    def find_peer(peer: PeerId) -> Contact | None:
-        contact: Contact | None = hundred.ask(
-            lambda then: nodes[-1].do(lambda: nodes[-1].kad.find_peer(peer, then))
-        )
-        return contact
-
     for node in nodes[:20]:
-        contact = find_peer(node.peer)
-        assert contact is not None and contact.peer == node.peer
+        contact = hundred.contacts_near(nodes[-1], place(node.peer)[0])[0]
+        assert contact.peer == node.peer
         assert contact.addresses == node.addresses
-    assert find_peer(PeerId(b"?" * 32)) is None
 
 
 def test_in_a_chain_of_introductions_everybody_finds_everybody(world: World) -> None:

@@ -118,7 +118,7 @@ def test_ids_on_a_boundary_are_known_once_they_are_in(table: Table, at: At) -> N
     fill(table, at, [*edges, *range(1, 9)])
     assert len(table.buckets) > 2
     for edge in edges:
-        assert not table.is_new_node(at(edge))
+        assert at(edge).peer in table
     table.check()
 
 
