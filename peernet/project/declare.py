@@ -10,6 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, TypeVar
 
 from peernet.errors import ProjectError
+from peernet.project.callables import check_callables
 from peernet.project.options import OnError, Options, Results, make_options
 from peernet.results import short_repr
 
@@ -212,27 +213,8 @@ def parallel(
         raise ProjectError(
             f"over={short_repr(over)}: it must be an iterable, or a function of no arguments that returns one"
         )
-    if reduce is not None and not callable(reduce):
-        raise ProjectError(
-            f"reduce={short_repr(reduce)}: it must be a function of two results, such as operator.add"
-        )
-    if check is not None and not callable(check):
-        raise ProjectError(
-            f"check={short_repr(check)}: it must be a function of an input and its result, and say True or False"
-        )
+    check_callables({"reduce": reduce, "check": check, "keep_if": keep_if, "stop_when": stop_when, "equal": equal})
     check_errors(options.on_error, check)
-    if keep_if is not None and not callable(keep_if):
-        raise ProjectError(
-            f"keep_if={short_repr(keep_if)}: it must be a function of a result that tells whether to keep it"
-        )
-    if stop_when is not None and not callable(stop_when):
-        raise ProjectError(
-            f"stop_when={short_repr(stop_when)}: it must be a function of a result that tells whether to stop"
-        )
-    if equal is not None and equal != "allclose" and not callable(equal):
-        raise ProjectError(
-            f'equal={short_repr(equal)}: it must be "allclose", or a function of two results that returns a bool'
-        )
     if check is not None and equal is not None:
         raise ProjectError(
             f"check={short_repr(check)} and equal={short_repr(equal)}: a result that proves itself is compared "
