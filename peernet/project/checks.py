@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from peernet.errors import TaskError
-from peernet.project.trace import describe, user_traceback
+from peernet.project.users import call_users
 
 _TRUTHS = ("bool", "bool_")
 """Names of the types of truth: of Python, and of either numpy."""
@@ -43,13 +43,7 @@ class Checker:
         return len(values) == len(given) or self._hits(values[-1:])
 
     def _is_right(self, argument: Any, value: Any) -> bool:
-        try:
-            verdict = self._check(argument, value)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - user code may raise anything
-            raise TaskError(f"check raised {describe(error)}", user_traceback(error)) from None
-        return truth("check", verdict)
+        return truth("check", call_users("check", self._check, argument, value))
 
 
 def truth(what: str, verdict: object) -> bool:

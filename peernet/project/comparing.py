@@ -13,10 +13,10 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from peernet.errors import ProjectError, TaskError
+from peernet.errors import ProjectError
 from peernet.project.checks import truth
 from peernet.project.failed import FailedCall
-from peernet.project.trace import describe, user_traceback
+from peernet.project.users import call_users
 
 Equal = Callable[[Any, Any], object] | Literal["allclose"]
 
@@ -71,13 +71,7 @@ class Comparer:
     def _is_equal(self, first: Any, second: Any) -> bool:
         if type(first) is FailedCall or type(second) is FailedCall:
             return type(first) is type(second) and bool(first == second)  # no results of the user's function
-        try:
-            verdict = self._equal(first, second)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - user code may raise anything
-            raise TaskError(f"equal raised {describe(error)}", user_traceback(error)) from None
-        return truth("equal", verdict)
+        return truth("equal", call_users("equal", self._equal, first, second))
 
 
 def _close(first: Any, second: Any) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 from peernet.config.project import MAX_INPUT_BYTES
 from peernet.errors import CannotDecodeError, CannotEncodeError, CannotTravelError, ProjectError
 from peernet.project.declare import is_iterable
-from peernet.project.trace import describe, user_traceback
+from peernet.project.trace import describe
+from peernet.project.users import call_users
 from peernet.results import decode, digest_of, encode
 from peernet.types import Digest
 
@@ -44,7 +45,7 @@ class Cutter:
         self.whole_slice = whole_slice
         self._position = 0
         self._slices = 0
-        inputs = over if is_iterable(over) else _users(over, "making the input")
+        inputs = over if is_iterable(over) else call_users("making the input", over, error=ProjectError)
         if not is_iterable(inputs):
             kind = type(inputs)
             raise ProjectError(f"over returned {kind.__module__}.{kind.__qualname__}, which is not an iterable")
@@ -52,7 +53,7 @@ class Cutter:
         self.length: int | None = _length(inputs)
         """Calls in all, as far as the input says so; None for one that does not, which may have no end."""
         self._iterator: Iterator[Any] = (
-            iter(()) if self._range is not None else _users(lambda: iter(inputs), "input")
+            iter(()) if self._range is not None else call_users("input", iter, inputs, error=ProjectError)
         )
 
     def cut(self, calls: int) -> Cut | None:
@@ -69,7 +70,9 @@ class Cutter:
             batch = self._range[self._position : self._position + calls]
             taken = range_length(batch)
         else:
-            batch = _users(lambda: list(itertools.islice(self._iterator, calls)), "reading the input")
+            batch = call_users(
+                "reading the input", lambda: list(itertools.islice(self._iterator, calls)), error=ProjectError
+            )
             taken = len(batch)
         if not taken:
             return None
@@ -172,18 +175,8 @@ def _length(inputs: Any) -> int | None:
         return range_length(inputs)
     if not hasattr(type(inputs), "__len__"):
         return None
-    length: int = _users(lambda: len(inputs), "asking the input for its length")
+    length: int = call_users("asking the input for its length", len, inputs, error=ProjectError)
     return length
-
-
-def _users(call: Any, doing: str) -> Any:
-    """Call user code; what it raises becomes a ProjectError with the traceback."""
-    try:
-        return call()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - user code may raise anything
-        raise ProjectError(f"{doing} raised {describe(error)}", user_traceback(error)) from None
 
 
 def _pickle(value: object) -> bytes:

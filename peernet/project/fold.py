@@ -9,10 +9,10 @@ from enum import Enum
 from typing import Any, Final
 
 from peernet.config.project import MAX_FOLD_PARTIALS
-from peernet.errors import JobError, TaskError
+from peernet.errors import JobError
 from peernet.project.declare import MISSING
 from peernet.project.failed import FailedCall
-from peernet.project.trace import describe, user_traceback
+from peernet.project.users import call_users
 
 
 class _Nothing(Enum):
@@ -70,7 +70,7 @@ class Folder:
         if stop_when is None:
             return False
         results = [value for value in values if type(value) is not FailedCall]
-        return bool(_users("stop_when", lambda: any(stop_when(result) for result in results)))
+        return bool(call_users("stop_when", lambda: any(stop_when(result) for result in results)))
 
     def fold(self, index: int, values: Sequence[Any]) -> None:
         """Take the results of slice `index` (from 0; at least one value). A slice that was taken is ignored.
@@ -121,7 +121,7 @@ class Folder:
         values = [value for value in values if type(value) is not FailedCall]
         if self._keep_if is not None:
             keep_if, all_values = self._keep_if, values
-            values = _users("keep_if", lambda: [value for value in all_values if keep_if(value)])
+            values = call_users("keep_if", lambda: [value for value in all_values if keep_if(value)])
         if not values:
             return _NOTHING
         return values if self._reduce is None else self._call(self._reduce, values)
@@ -136,14 +136,4 @@ class Folder:
         return self._call(self._reduce, parts)
 
     def _call(self, reduce: Callable[[Any, Any], Any], values: Sequence[Any]) -> Any:
-        return _users("reduce", lambda: functools.reduce(reduce, values))
-
-
-def _users(name: str, call: Callable[[], Any]) -> Any:
-    """Call user code; what it raises becomes a TaskError with the traceback."""
-    try:
-        return call()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - user code may raise anything
-        raise TaskError(f"{name} raised {describe(error)}", user_traceback(error)) from None
+        return call_users("reduce", functools.reduce, reduce, values)
