@@ -14,7 +14,7 @@ import trio
 
 from peernet.config import BoxConfig
 from peernet.results import encode
-from peernet.sandbox import make_executor
+from peernet.sandbox import HostBox, make_executor
 from peernet.storage.home import Home
 from peernet.wire.control import FinalValue, JobRow, SliceValue, Submit
 
@@ -59,7 +59,7 @@ async def _look(request: Submit, home: Home, printed: Callable[[str], None]) -> 
         if (await host.cut(1, FIRST_INPUTS)).cuts:
             return None
         opened = host.opened
-        value = FinalValue(await host.finish(0)) if opened.reduces else SliceValue(0, encode([]))
+        value = await _result_of_nothing(host)
     finally:
         await executor.aclose()
     now = time.time()
@@ -74,3 +74,9 @@ async def _look(request: Submit, home: Home, printed: Callable[[str], None]) -> 
         slices=0,
     )
     return row, [value]
+
+
+async def _result_of_nothing(host: HostBox) -> SliceValue | FinalValue:
+    if host.opened.reduces:
+        return FinalValue((await host.finish(0)).data, host.opened.pickles)
+    return SliceValue(0, encode([]), host.opened.pickles)

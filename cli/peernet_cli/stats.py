@@ -37,6 +37,7 @@ def stats_of(row: JobRow) -> dict[str, object]:
         "strikes": row.strikes,
         "retracted": row.retracted,
         "banned": list(row.banned),
+        "skipped": row.skipped,
         "peers": [
             {"id": work.id, "slices": work.slices, "cpu_seconds": work.cpu_seconds, "share": work.share}
             for work in row.peers
@@ -84,6 +85,8 @@ def summary_of(row: JobRow) -> str:
     ]
     if row.disagreements:
         parts.insert(2, counted(row.disagreements, "disagreement"))
+    if row.skipped:
+        parts.append(f"{counted(row.skipped, 'call')} skipped")
     return ", ".join(parts)
 
 

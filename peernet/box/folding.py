@@ -45,9 +45,9 @@ class Folding:
             self._folder.fold(index, values)
         return hit
 
-    def finish(self, slices: int, *, partial: bool = False, without: Collection[int] = ()) -> Any:
-        """Return the value of so many slices. partial: some are missing. without: those of the kept ones that do
-        not count now. More may be folded afterwards.
+    def finish(self, slices: int, *, partial: bool = False, without: Collection[int] = ()) -> tuple[Any, int]:
+        """Return the value of so many slices, and how many of their calls failed and are not in it. More may be
+        folded afterwards. partial: some are missing. without: those of the kept ones that do not count now.
 
         Raises:
             TaskError: the user's code raised.
@@ -61,7 +61,7 @@ class Folding:
                     folder.fold(index, self._read(body))
             if not without:
                 self._folder, self._stale = folder, False
-        return folder.finish(slices, partial=partial)
+        return folder.finish(slices, partial=partial), folder.skipped
 
     def close(self) -> None:
         """Give up the store of kept results."""

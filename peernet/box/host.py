@@ -106,7 +106,7 @@ class JobHost:
             case Compare():
                 return self._compare(request)
             case Finish():
-                return Value(self._finish(request))
+                return self._finish(request)
             case _:
                 raise BoxError(f"the job host does not know {request!r:.100}")
 
@@ -200,13 +200,13 @@ class JobHost:
         except CannotDecodeError:
             return None
 
-    def _finish(self, request: Finish) -> bytes:
+    def _finish(self, request: Finish) -> Value:
         if len(request.body) % _INDEX:
             raise BoxError("the slices to leave out do not add up")
         places = range(0, len(request.body), _INDEX)
         without = [int.from_bytes(request.body[at : at + _INDEX], "big") for at in places]
-        value = self._opened_folding().finish(request.slices, partial=request.partial, without=without)
-        return encode(pickle_result(value) if self._pickles else value)
+        value, skipped = self._opened_folding().finish(request.slices, partial=request.partial, without=without)
+        return Value(encode(pickle_result(value) if self._pickles else value), skipped)
 
     def close(self) -> None:
         """Give up what is open. Nothing is answered afterwards."""

@@ -162,9 +162,10 @@ class Compared(Message):
 
 @dataclass(frozen=True, slots=True)
 class Value(Message):
-    """body: the encoded value of the job."""
+    """body: the encoded value of the job. skipped: calls that failed and are not in it."""
 
     body: bytes
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,7 +226,7 @@ class Compare(msgspec.Struct, frozen=True, gc=False):
 
 
 class Finish(msgspec.Struct, frozen=True, gc=False):
-    """End the reduction over `slices` slices. Done(value: Payload of the reduced value). partial: of those of them
+    """End the reduction over `slices` slices. Done(value: `JobValue`). partial: of those of them
     that were folded, apart from `without`; the reduction may go on afterwards."""
 
     id: int

@@ -183,6 +183,14 @@ class CutsMade:
     end: bool
 
 
+@dataclass(frozen=True, slots=True)
+class JobValue:
+    """Value of a done `Finish`. skipped: calls that failed and are not in it."""
+
+    value: Payload
+    skipped: int = 0
+
+
 class Listening(msgspec.Struct, frozen=True, gc=False):
     """This peer accepts connections on this port."""
 

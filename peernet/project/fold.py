@@ -50,6 +50,8 @@ class Folder:
         self._stop_when = stop_when
         self._partials: dict[tuple[int, int], Any] = {}
         """(level, index): the value of the slices from index * 2**level on, 2**level of them."""
+        self.skipped = 0
+        """Calls that failed, of the slices folded so far: they are in no value."""
 
     def afresh(self) -> Folder:
         """Return another one for the same function, into which nothing is folded yet."""
@@ -118,13 +120,14 @@ class Folder:
 
     def _slice(self, values: Sequence[Any]) -> Any:
         """The value of one slice: of what is kept of it. A call that failed has no result to fold."""
-        values = [value for value in values if type(value) is not FailedCall]
+        results = [value for value in values if type(value) is not FailedCall]
+        self.skipped += len(values) - len(results)
         if self._keep_if is not None:
-            keep_if, all_values = self._keep_if, values
-            values = call_users("keep_if", lambda: [value for value in all_values if keep_if(value)])
-        if not values:
+            keep_if, all_results = self._keep_if, results
+            results = call_users("keep_if", lambda: [result for result in all_results if keep_if(result)])
+        if not results:
             return _NOTHING
-        return values if self._reduce is None else self._call(self._reduce, values)
+        return results if self._reduce is None else self._call(self._reduce, results)
 
     def _merge(self, parts: Sequence[Any]) -> Any:
         """The value of neighbouring parts, in their order."""

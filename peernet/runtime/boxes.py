@@ -36,6 +36,7 @@ from peernet.core.events import (
     Failed,
     Failure,
     HostOpened,
+    JobValue,
     SliceOutcome,
 )
 from peernet.errors import BoxError, LockError, PeernetError
@@ -252,10 +253,10 @@ class Boxes:
         values = [await self._payloads.get(value) for value in effect.values]
         return await self._host(effect.job).compare(values)
 
-    async def _finish(self, effect: Finish) -> Payload:
+    async def _finish(self, effect: Finish) -> JobValue:
         host = self._host(effect.job)
-        value = await host.finish(effect.slices, partial=effect.partial, without=effect.without)
-        return await self._payloads.keep(value)
+        encoded = await host.finish(effect.slices, partial=effect.partial, without=effect.without)
+        return JobValue(await self._payloads.keep(encoded.data), encoded.skipped)
 
     def _host(self, job: JobId) -> HostBox:
         host = self._hosts.get(job)

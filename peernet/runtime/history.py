@@ -154,6 +154,7 @@ def row_of(record: JobRecord) -> JobRow:
         strikes=stats.strikes,
         retracted=stats.retracted,
         banned=tuple(map(format_peer_id, stats.banned)),
+        skipped=stats.skipped if record.reduces else None,
     )
 
 

@@ -336,5 +336,6 @@ def _row_of_view(view: JobView) -> JobRow:
         strikes=view.strikes,
         retracted=view.retracted,
         banned=tuple(map(format_peer_id, view.banned)),
+        skipped=view.skipped if view.reduces else None,
         unfit=history.unfit_rows(view.unfit),
     )

@@ -98,14 +98,22 @@ class HostBox(Protocol):
         of each the place of its group's medoid."""
         ...
 
-    async def finish(self, slices: int, *, partial: bool = False, without: Sequence[int] = ()) -> bytes:
-        """Return the encoded value of the job, whose slices 0 to `slices - 1` have been folded. partial: some of
+    async def finish(self, slices: int, *, partial: bool = False, without: Sequence[int] = ()) -> EncodedValue:
+        """Return the value of the job, whose slices 0 to `slices - 1` have been folded. partial: some of
         them have not, and `without` is left out although it was."""
         ...
 
     async def aclose(self) -> None:
         """End the box: no process and no folder of it is left. Idempotent."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedValue:
+    """The encoded value of a job. skipped: calls that failed and are not in it."""
+
+    data: bytes
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

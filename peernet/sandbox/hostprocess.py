@@ -38,7 +38,7 @@ from peernet.errors import (
     ProjectError,
     TaskError,
 )
-from peernet.sandbox.executor import Cuts
+from peernet.sandbox.executor import Cuts, EncodedValue
 from peernet.sandbox.process import BoxProcess
 from peernet.types import Digest
 
@@ -123,10 +123,11 @@ class HostProcess:
             raise self._break("the job host's groups do not add up")
         return medoids
 
-    async def finish(self, slices: int, *, partial: bool = False, without: Sequence[int] = ()) -> bytes:
+    async def finish(self, slices: int, *, partial: bool = False, without: Sequence[int] = ()) -> EncodedValue:
         """See `HostBox.finish`."""
         named = b"".join(index.to_bytes(8, "big") for index in without)
-        return (await self._ask(Finish(slices, partial, named), Value)).body
+        answer = await self._ask(Finish(slices, partial, named), Value)
+        return EncodedValue(answer.body, answer.skipped)
 
     async def aclose(self) -> None:
         """See `HostBox.aclose`."""

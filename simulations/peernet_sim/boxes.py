@@ -20,7 +20,7 @@ from peernet.core.effects import (
     Replay,
     RunSlice,
 )
-from peernet.core.events import Began, CutSlice, CutsMade, Done, Event, Failed, Failure, FailureKind
+from peernet.core.events import Began, CutSlice, CutsMade, Done, Event, Failed, Failure, FailureKind, JobValue
 from peernet.errors import JobError, PeernetError, ProjectError, TaskError
 from peernet.project import Cutter
 from peernet.results import encode
@@ -203,8 +203,8 @@ class Boxes:
                 return host.folder.fold(effect.index, data or b"", keep=effect.keep)
             case Finish():
                 assert host.folder is not None
-                value = host.folder.finish(effect.slices, partial=effect.partial, without=effect.without)
-                return self._keep(machine, encode(value))
+                value, skipped = host.folder.finish(effect.slices, partial=effect.partial, without=effect.without)
+                return JobValue(self._keep(machine, encode(value)), skipped)
         return None
 
     def _cut(self, machine: Machine, cutter: Cutter, effect: Cut) -> CutsMade:

@@ -97,6 +97,17 @@ def test_one_bad_call_of_two_hundred_is_skipped_and_its_traceback_is_kept(lone_p
     assert text.startswith("slice 2, call 17 of the slice: Traceback") and "1000 // (n - 57)" in text
 
 
+def test_the_calls_that_a_value_lacks_are_counted(lone_peer: Any) -> None:
+    project = lone_peer.write(FAILING.format(more=', on_error="skip", reduce=max'))
+    ran = lone_peer.run("submit", project, "-o", "most")
+    assert ran.returncode == 0 and "1 call skipped" in ran.stdout, ran
+    assert json.loads((lone_peer.folder / "most/stats.json").read_text())["skipped"] == 1
+    project = lone_peer.write(FAILING.format(more=', on_error="skip", keep_if=lambda value: value > 900'))
+    ran = lone_peer.run("submit", project, "--json")
+    done = json.loads(ran.stdout.splitlines()[-1])
+    assert (done["value"], done["skipped"]) == ([1000], 1)
+
+
 def test_the_command_line_says_what_becomes_of_errors(lone_peer: Any) -> None:
     ran = lone_peer.run("submit", lone_peer.write(FAILING.format(more="")), "--on-error", "skip")
     assert ran.returncode == 0, ran

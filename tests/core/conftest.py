@@ -444,7 +444,7 @@ class World:
             case fx.Finish():
                 host = machine.hosts[effect.job]
                 assert host.folder is not None
-                return payload(encode(host.folder.finish(effect.slices, partial=effect.partial)))
+                return ev.JobValue(payload(encode(host.folder.finish(effect.slices, partial=effect.partial))))
         return None
 
 

@@ -122,9 +122,12 @@ def test_pickled_results_of_a_local_swarm_are_loaded_in_the_callers_process(tmp_
         "@peernet.parallel(over=range(3), results='pickle')\ndef point(n):\n    return Point(n)\n\n"
         "@peernet.parallel(over=range(3), results='pickle', reduce=lambda a, b: a + b)\ndef pair(n):\n"
         "    return (n,)\n\n"
+        "@peernet.parallel(over=range(6), results='pickle', keep_if=lambda point: point.n % 2)\ndef odd(n):\n"
+        "    return Point(n)\n\n"
         "if __name__ == '__main__':\n"
         "    with point.submit(local=1) as job:\n        print([value.n for value in job.result()])\n"
         "    with pair.submit(local=1) as job:\n        print(job.result())\n"
+        "    with odd.submit(local=1) as job:\n        print([value.n for value in job.result()])\n"
     )
     done = subprocess.run(
         [sys.executable, str(script)],
@@ -133,7 +136,7 @@ def test_pickled_results_of_a_local_swarm_are_loaded_in_the_callers_process(tmp_
         text=True,
         check=False,
     )
-    assert done.stdout.splitlines() == ["[0, 1, 2]", "(0, 1, 2)"], done.stderr
+    assert done.stdout.splitlines() == ["[0, 1, 2]", "(0, 1, 2)", "[1, 3, 5]"], done.stderr
 
 
 def test_a_peer_without_a_sandbox_runs_code_of_own_keys_only(swarm: Any, write: Any) -> None:

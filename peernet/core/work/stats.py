@@ -30,7 +30,7 @@ class JobStats(msgspec.Struct, frozen=True, array_like=True):
     """The counts of a job. executions: results returned, late ones and audits included. disagreements: slices
     that results differed on. accepted, calls: slices and calls accepted. audits: executions of decided slices.
     strikes: results found wrong. retracted: slices that were accepted and taken back. banned: peers banned for
-    strikes in this job."""
+    strikes in this job. skipped: calls that failed and are not in the value of a job that reduces."""
 
     executions: int = 0
     disagreements: int = 0
@@ -41,6 +41,7 @@ class JobStats(msgspec.Struct, frozen=True, array_like=True):
     strikes: int = 0
     retracted: int = 0
     banned: tuple[PeerId, ...] = ()
+    skipped: int = 0
 
 
 class Tally:
@@ -54,6 +55,7 @@ class Tally:
         self.own_refuted = 0
         self.strikes = 0
         self.retracted = 0
+        self.skipped = 0
         self.banned: dict[PeerId, None] = {}
         self._slices: dict[PeerId, int] = {}
         self._cpu: dict[PeerId, float] = {}
@@ -83,6 +85,7 @@ class Tally:
             self.strikes,
             self.retracted,
             tuple(self.banned),
+            self.skipped,
         )
 
 
@@ -110,8 +113,8 @@ class JobView:
     a lease in time. waiting_reason: why nothing runs, or what is short, else empty. submitted, ended: wall
     seconds, 0.0 if not yet. reason_kind: "usage", "too-few", "stopped", "storage", "box", "disputed", "task", or
     another status of a slice ("timeout", "exited", ...). eta_seconds: from now, or None if it can't be told.
-    value: of a job that reduces, once it is done. unfit: peers known that can't take part and why, while it runs;
-    unfit_text: the same for people; fit: how many of those known may.
+    value: of a job that reduces, once it is done; skipped: calls that failed and are not in it. unfit: peers known
+    that can't take part and why, while it runs; unfit_text: the same for people; fit: how many of those known may.
     """
 
     id: JobId
@@ -142,6 +145,7 @@ class JobView:
     strikes: int = 0
     retracted: int = 0
     banned: tuple[PeerId, ...] = ()
+    skipped: int = 0
     value: Payload | None = None
     unfit: tuple[Unfit, ...] = ()
     unfit_text: str = ""

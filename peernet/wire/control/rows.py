@@ -103,7 +103,8 @@ class WorkRow(msgspec.Struct, frozen=True):
 
 class JobRow(msgspec.Struct, frozen=True):
     """A job as people see it. Times are seconds since 1970; `eta` seconds from now. policy: how its results are
-    verified. retracted: slices that were accepted and taken back. banned: peers banned in it."""
+    verified. retracted: slices that were accepted and taken back. banned: peers banned in it.
+    skipped: calls that failed and are not in the value; None where each of them stands in the list of results."""
 
     job: str
     name: str
@@ -133,6 +134,7 @@ class JobRow(msgspec.Struct, frozen=True):
     strikes: int = 0
     retracted: int = 0
     banned: tuple[str, ...] = ()
+    skipped: int | None = None
 
 
 class EvidencePart(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from peernet.errors import BoxError, CannotEncodeError, ProjectError, TaskError
 from peernet.identity.digest import digest
 from peernet.project import FailedCall
 from peernet.results import encode
-from peernet.sandbox import Box, Cuts, HostBox, Outcome
+from peernet.sandbox import Box, Cuts, EncodedValue, HostBox, Outcome
 from peernet.types import Digest
 from peernet_sim.boxes import HOST_SECONDS, JITTER, OPEN_SECONDS, STEP_SECONDS
 from peernet_sim.fidelity.seat import Seat
@@ -175,12 +175,13 @@ class VirtualHost:
         """See `HostBox.compare`."""
         raise ProjectError("the projects of simulations have no equal")
 
-    async def finish(self, slices: int, *, partial: bool = False, without: Sequence[int] = ()) -> bytes:
+    async def finish(self, slices: int, *, partial: bool = False, without: Sequence[int] = ()) -> EncodedValue:
         """See `HostBox.finish`."""
         await trio.sleep(STEP_SECONDS)
         if self._folder is None:
             raise TaskError("the project does not reduce")
-        return encode(self._folder.finish(slices, partial=partial, without=without))
+        value, skipped = self._folder.finish(slices, partial=partial, without=without)
+        return EncodedValue(encode(value), skipped)
 
     async def aclose(self) -> None:
         """See `HostBox.aclose`."""

@@ -38,10 +38,10 @@ def fold(host: JobHost, index: int, values: list[Any], keep: bool = True) -> boo
     return answer.hit
 
 
-def finish(host: JobHost, slices: int, *without: int, partial: bool = True) -> Any:
+def finish(host: JobHost, slices: int, *without: int, partial: bool = True, skipped: int = 0) -> Any:
     body = b"".join(index.to_bytes(8, "big") for index in without)
     answer = host.answer(Finish(slices, partial, body))
-    assert isinstance(answer, Value)
+    assert isinstance(answer, Value) and answer.skipped == skipped
     return decode(answer.body)
 
 
@@ -86,7 +86,19 @@ def test_a_call_that_failed_is_no_hit_and_not_in_the_list(open_host: Callable[..
     host = open_host(stop_when=lambda n: True, on_error="skip")
     assert not fold(host, 0, [FailedCall("ValueError", 0)])
     assert fold(host, 1, [FailedCall("ValueError", 0), 3])
-    assert finish(host, 4) == [3]
+    assert finish(host, 4, skipped=2) == [3]
+
+
+def test_skipped_calls_are_counted_with_the_results_that_count(open_host: Callable[..., JobHost]):
+    host = open_host(keep_if=lambda n: n > 1, on_error="skip")
+    failed = FailedCall("ValueError", 0)
+    fold(host, 0, [failed, 1, failed])
+    fold(host, 1, [failed, 2])
+    fold(host, 1, [failed, 2])
+    assert finish(host, 2, partial=False, skipped=3) == [2]
+    fold(host, 0, [3, 1, failed])
+    assert finish(host, 2, partial=False, skipped=2) == [3, 2]
+    assert finish(host, 2, 0, skipped=1) == [2]
 
 
 def test_a_predicate_that_raises_is_the_users_failure(open_host: Callable[..., JobHost]):

@@ -107,3 +107,12 @@ def test_slices_of_an_ended_job_are_all_of_them() -> None:
     assert stats_of(row(slices=7, accepted=5))["slices"] == 7
     assert stats_of(row(accepted=5))["slices"] == 5
     assert summary_of(row(slices=1, ended=11.0)) == "1 slice, 0 peers, 1.0 s"
+
+
+@pytest.mark.parametrize(
+    ("skipped", "words"), [(None, ""), (0, ""), (1, ", 1 call skipped"), (20, ", 20 calls skipped")]
+)
+def test_calls_that_are_not_in_the_value_are_told(skipped: int | None, words: str) -> None:
+    ended = row(slices=1, ended=11.0, skipped=skipped)
+    assert summary_of(ended) == f"1 slice, 0 peers, 1.0 s{words}"
+    assert stats_of(ended)["skipped"] == skipped

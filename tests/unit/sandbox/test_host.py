@@ -103,7 +103,7 @@ async def test_results_are_folded_in_the_order_of_the_input(open_host: OpenHost)
     host = await open_host(PLAIN, options=", reduce=lambda a, b: a + b")
     for index in (2, 0, 1):
         await host.fold(index, encode([f"{index}a", f"{index}b"]))
-    assert decode(await host.finish(3)) == "0a0b1a1b2a2b"
+    assert decode((await host.finish(3)).data) == "0a0b1a1b2a2b"
 
 
 async def test_results_that_are_kept_are_the_value_in_the_order_of_the_input(open_host: OpenHost) -> None:
@@ -111,7 +111,7 @@ async def test_results_that_are_kept_are_the_value_in_the_order_of_the_input(ope
     assert host.opened.reduces
     for index, values in ((2, ["x2", "y"]), (0, ["y", "y"]), (1, ["x0", "x1"])):
         await host.fold(index, encode(values))
-    assert decode(await host.finish(3)) == ["x0", "x1", "x2"]
+    assert decode((await host.finish(3)).data) == ["x0", "x1", "x2"]
 
 
 async def test_what_is_kept_of_a_result_that_is_taken_back_is_kept_no_more(open_host: OpenHost) -> None:
@@ -119,7 +119,7 @@ async def test_what_is_kept_of_a_result_that_is_taken_back_is_kept_no_more(open_
     await host.fold(0, encode(["a liar's x"]), keep=True)
     await host.fold(1, encode(["x"]), keep=True)
     await host.fold(0, encode(["y"]), keep=True)
-    assert decode(await host.finish(2)) == ["x"]
+    assert decode((await host.finish(2)).data) == ["x"]
 
 
 async def test_a_hit_is_told_and_what_is_taken_back_is_left_out_of_an_early_end(open_host: OpenHost) -> None:
@@ -127,8 +127,8 @@ async def test_a_hit_is_told_and_what_is_taken_back_is_left_out_of_an_early_end(
     assert host.opened.reduces
     told = [await host.fold(index, encode([text]), keep=True) for index, text in ((6, "x6"), (2, "y"), (4, "lie"))]
     assert told == [True, False, False]
-    assert decode(await host.finish(9, partial=True, without=(4, 5))) == ["y", "x6"]
-    assert decode(await host.finish(9, partial=True)) == ["y", "lie", "x6"]
+    assert decode((await host.finish(9, partial=True, without=(4, 5))).data) == ["y", "x6"]
+    assert decode((await host.finish(9, partial=True)).data) == ["y", "lie", "x6"]
 
 
 async def test_a_reduce_that_raises_is_the_users_failure(open_host: OpenHost) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from peernet.core.effects import Cut, Finish, Fold, OpenHost, Replay
-from peernet.core.events import CutsMade, Failed, Failure, HostOpened, Outcome
+from peernet.core.events import CutsMade, Failed, Failure, HostOpened, JobValue, Outcome
 from peernet.types import Digest, JobId, Payload
 
 if TYPE_CHECKING:
@@ -210,9 +210,10 @@ class Hosting:
         """as_of: how often something had been taken back when this was asked. If it has been since, the value
         contains what is believed no more, and is asked for anew when it is time again."""
         self._finishing = False
-        if not self._failed(outcome, Payload) and self._taken_back == as_of:
-            assert not isinstance(outcome, Failed) and isinstance(outcome.value, Payload)
-            self._job.end("done", value=outcome.value)
+        if not self._failed(outcome, JobValue) and self._taken_back == as_of:
+            assert not isinstance(outcome, Failed) and isinstance(outcome.value, JobValue)
+            self._job.tally.skipped = outcome.value.skipped
+            self._job.end("done", value=outcome.value.value)
 
     def _failed(self, outcome: Outcome, kind: type) -> bool:
         """Return whether a step came to nothing, because it failed or because the job has ended meanwhile."""

@@ -332,5 +332,6 @@ def view_of(record: JobRecord) -> JobView:
         strikes=stats.strikes,
         retracted=stats.retracted,
         banned=stats.banned,
+        skipped=stats.skipped,
         value=record.value,
     )

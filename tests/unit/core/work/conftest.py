@@ -16,7 +16,7 @@ from peernet.core import effects as e
 from peernet.core import records as r
 from peernet.core.advertcache import AdvertView
 from peernet.core.context import AddressBook, Context, Link
-from peernet.core.events import CutSlice, CutsMade, Done, Failed, Failure, HostOpened, Now, Submission
+from peernet.core.events import CutSlice, CutsMade, Done, Failed, Failure, HostOpened, JobValue, Now, Submission
 from peernet.core.work.owner import JobImage, Owner
 from peernet.core.work.votes import failure_digest
 from peernet.identity.envelope import seal
@@ -65,6 +65,7 @@ class Host:
     next: int = 0
     folded: dict[int, bytes] = field(default_factory=dict)
     opened: int = 0
+    skipped: int = 0
 
     def answer(self, effect: e.Effect) -> object:
         if type(effect) in self.fails:
@@ -116,7 +117,7 @@ class Host:
                 assert effect.partial or len(self.folded) == effect.slices
                 counted = sorted(self.folded.keys() - set(effect.without))
                 data = b"".join(self.folded[index] for index in counted) or b"null"
-                return Payload(sha(data), len(data), data)
+                return JobValue(Payload(sha(data), len(data), data), self.skipped)
         raise AssertionError(effect)
 
     def input(self, first: int, calls: int) -> Payload:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from peernet.core import records as r
+from peernet.core.work.stats import decode_stats
 from peernet.project import FailedCall
 from peernet.results import encode
 
@@ -26,6 +27,16 @@ def test_a_liar_can_not_say_that_a_call_failed(make_desk, make_host):
     (outcome,) = desk.records(r.OutcomeRecord)
     assert desk.view.state == "done" and outcome.value.inline == b"right" and outcome.disputed
     assert outcome.traceback == ""
+
+
+def test_the_calls_that_a_value_lacks_are_counted_as_the_host_says(make_desk, make_host):
+    desk = make_desk(make_host(calls=1, reduces=True, skipped=3))
+    me = desk.hand("me")
+    desk.submit()
+    me.pull(want=1)
+    give(me, SKIPPED)
+    (record,) = desk.records(r.JobRecord)
+    assert record.state == "done" and decode_stats(record.stats).skipped == 3
 
 
 def test_peers_whose_tracebacks_differ_agree_on_a_call_that_failed(make_desk, make_host):

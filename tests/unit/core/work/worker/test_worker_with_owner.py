@@ -21,6 +21,7 @@ from peernet.core.events import (
     Failed,
     Failure,
     HostOpened,
+    JobValue,
     MachineMeasured,
     Now,
     SliceOutcome,
@@ -214,7 +215,7 @@ class Net:
                 self.folded[effect.index] = effect.value.inline
                 self.settle(node, Done(effect.id, False))
             case e.Finish():
-                self.settle(node, Done(effect.id, payload(b"sum")))
+                self.settle(node, Done(effect.id, JobValue(payload(b"sum"))))
             case e.Answer():
                 self.answers.append(effect.value)
 
