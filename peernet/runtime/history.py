@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from msgspec.structs import replace
 
 from peernet.core.records import JobRecord, OutcomeRecord, decode_record
-from peernet.core.work.stats import PeerWork, Unfit, decode_stats
 from peernet.errors import UsageError
-from peernet.identity.jobid import find_job, format_job_id
-from peernet.identity.peerid import format_peer_id
+from peernet.identity.jobid import find_job
 from peernet.runtime import evidence
+from peernet.runtime.jobrows import row_of_record
 from peernet.storage.blobs import read_blob
 from peernet.storage.home import Home
 from peernet.storage.journal import Journal
@@ -25,8 +24,6 @@ from peernet.wire.control import (
     JobReply,
     JobRow,
     SliceValue,
-    UnfitRow,
-    WorkRow,
 )
 
 Read = Callable[[Payload], bytes]
@@ -48,7 +45,7 @@ def job_row(home: Home, prefix: str) -> JobRow:
     with _journal(home) as journal:
         if journal is None:
             raise UsageError(f"there is no job {prefix!r} here; nothing was submitted from {home.root} yet")
-        return row_of(find_record(journal, prefix))
+        return row_of_record(find_record(journal, prefix))
 
 
 def job_replies(home: Home, prefix: str, start: int = 0) -> Iterator[SliceValue | FinalValue | JobReply]:
@@ -70,7 +67,7 @@ def job_replies(home: Home, prefix: str, start: int = 0) -> Iterator[SliceValue 
             while (outcome := find_outcome(journal, record.job, index)) is not None:
                 yield SliceValue(index, read(outcome.value), record.pickles, outcome.traceback)
                 index += 1
-        yield JobReply(row_of(record))
+        yield JobReply(row_of_record(record))
 
 
 def evidence_replies(home: Home, prefix: str, *, whole: bool) -> Iterator[EvidenceReply]:
@@ -90,13 +87,13 @@ def evidence_replies(home: Home, prefix: str, *, whole: bool) -> Iterator[Eviden
             yield from evidence.batches(journal, record.job)
         for entry, value in evidence.slices(journal, record.job):
             yield replace(entry, value=read(value)) if whole else entry
-        yield JobReply(row_of(record))
+        yield JobReply(row_of_record(record))
 
 
 def rows(journal: Journal) -> list[JobRow]:
     """Return all jobs of a journal, newest first."""
     records = [decode_record(JobRecord, value) for _, value in journal.load(JobRecord.space)]
-    return [row_of(record) for record in sorted(records, key=lambda record: -record.submitted)]
+    return [row_of_record(record) for record in sorted(records, key=lambda record: -record.submitted)]
 
 
 def find_record(journal: Journal, prefix: str) -> JobRecord:
@@ -113,49 +110,6 @@ def find_outcome(journal: Journal, job: JobId, index: int) -> OutcomeRecord | No
     """Return the accepted result of a slice, if it is there."""
     value = journal.get(OutcomeRecord.space, job + index.to_bytes(8, "big"))
     return None if value is None else decode_record(OutcomeRecord, value)
-
-
-def work_rows(peers: tuple[PeerWork, ...]) -> tuple[WorkRow, ...]:
-    """Return who did how much, in the text form."""
-    return tuple(
-        WorkRow(format_peer_id(work.peer), work.slices, round(work.cpu_seconds, 6), work.share) for work in peers
-    )
-
-
-def unfit_rows(groups: tuple[Unfit, ...]) -> tuple[UnfitRow, ...]:
-    """Return who can't take part, in the text form."""
-    return tuple(UnfitRow(group.why, tuple(map(format_peer_id, group.peers))) for group in groups)
-
-
-def row_of(record: JobRecord) -> JobRow:
-    """Return a job as its record knows it."""
-    stats = decode_stats(record.stats)
-    ended = record.state != "running"
-    return JobRow(
-        job=format_job_id(record.job),
-        name=record.name,
-        state=record.state,
-        submitted=record.submitted,
-        ended=record.ended,
-        reduces=record.reduces,
-        calls=record.length if not ended or record.length is not None else stats.calls,
-        slices=record.slices if ended else None,
-        cut=record.slices,
-        accepted=stats.accepted,
-        executions=stats.executions,
-        disagreements=stats.disagreements,
-        waiting="" if ended else "its peer is not running; it goes on when `peernet join` is started here",
-        reason=record.reason,
-        reason_kind=record.reason_kind,
-        traceback=record.traceback,
-        peers=work_rows(stats.peers),
-        policy=record.policy,
-        audits=stats.audits,
-        strikes=stats.strikes,
-        retracted=stats.retracted,
-        banned=tuple(map(format_peer_id, stats.banned)),
-        skipped=stats.skipped if record.reduces else None,
-    )
 
 
 def _reader(home: Home) -> Read:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, cast
@@ -10,24 +9,21 @@ from typing import TYPE_CHECKING, cast
 import trio
 from msgspec.structs import replace
 
-from peernet import __version__
-from peernet.core.advertcache import AdvertView
 from peernet.core.effects import Note
 from peernet.core.events import BlockAsked, StopAsked, Submission, SubmitAsked, TrustAsked
-from peernet.core.work.stats import JobView
 from peernet.identity.jobid import format_job_id
-from peernet.identity.multiaddr import Multiaddr
-from peernet.identity.peerid import format_peer_id, parse_peer_id
+from peernet.identity.peerid import parse_peer_id
 from peernet.runtime import evidence, history
+from peernet.runtime.jobrows import row_of_record, row_of_view, unfit_rows
+from peernet.runtime.peerrows import peer_rows, status
 from peernet.runtime.trusted import trust_reply
-from peernet.types import JobId, PeerId
+from peernet.types import JobId
 from peernet.wire.control import (
     Block,
     ControlReply,
     ControlRequest,
     Evidence,
     FinalValue,
-    Health,
     JobReply,
     JobRow,
     JobsReply,
@@ -36,20 +32,17 @@ from peernet.wire.control import (
     ListPeers,
     Mine,
     Ok,
-    PeerRow,
     PeersReply,
     Printed,
     Results,
     Show,
     SliceValue,
     Status,
-    StatusReply,
     Stop,
     Submit,
     Submitted,
     Trust,
     Watch,
-    WorkerState,
 )
 
 if TYPE_CHECKING:
@@ -97,9 +90,9 @@ class Service:
         node = self._node
         match request:
             case Status():
-                yield self._status()
+                yield status(node)
             case ListPeers():
-                yield PeersReply(tuple(self._peer_rows()), dict(node.core.context.counters))
+                yield PeersReply(tuple(peer_rows(node)), dict(node.core.context.counters))
             case Join():
                 await node.join(request.addresses)
                 yield Ok()
@@ -108,7 +101,7 @@ class Service:
             case ListJobs():
                 yield JobsReply(tuple(self._row(row) for row in history.rows(node.journal)))
             case Show():
-                yield JobReply(self._row(history.row_of(history.find_record(node.journal, request.job))))
+                yield JobReply(self._row(row_of_record(history.find_record(node.journal, request.job))))
             case Stop():
                 job = history.find_record(node.journal, request.job).job
                 await node.ask(lambda number: StopAsked(number, job))
@@ -164,7 +157,7 @@ class Service:
         view = self._node.core.owner.view(job)
         if view is None:
             return Submitted(format_job_id(job))
-        return Submitted(format_job_id(job), view.fit, history.unfit_rows(view.unfit), view.unfit_text)
+        return Submitted(format_job_id(job), view.fit, unfit_rows(view.unfit), view.unfit_text)
 
     def _stop_unwanted(self, answer: object) -> None:
         """The submitter has left before it was told the job's id, so nobody could follow or stop it."""
@@ -220,122 +213,9 @@ class Service:
         return list(self._printed.pop(host, ())) if host is not None else []
 
     def _job(self, job: JobId) -> JobRow:
-        return self._row(history.row_of(history.find_record(self._node.journal, format_job_id(job))))
+        return self._row(row_of_record(history.find_record(self._node.journal, format_job_id(job))))
 
     def _row(self, row: JobRow) -> JobRow:
         """Return the live state of a job that runs here, else what the journal knows of it."""
         live = {format_job_id(view.id): view for view in self._node.core.owner.views()}.get(row.job)
-        return row if live is None else _row_of_view(live)
-
-    def _status(self) -> StatusReply:
-        node, worker = self._node, self._node.core.worker.view()
-        return StatusReply(
-            peer=node.text_id,
-            addresses=node.addresses,
-            version=__version__,
-            pid=os.getpid(),
-            connected=len(node.core.context.links),
-            contacts=len(node.core.kad.view()),
-            tier=node.findings.tier or "",
-            worker=WorkerState(worker.slots, worker.running, worker.queued, worker.done, worker.paused),
-            refused=dict(node.core.context.counters),
-            warnings=tuple(node.warnings),
-            sent=node.pool.sent,
-            health=self._health(),
-        )
-
-    def _health(self) -> Health:
-        node = self._node
-        return Health(
-            uptime=node.surroundings.clock().mono - node.started,
-            behind=node.vitals.behind,
-            compared=node.vitals.compared,
-            reached=node.vitals.reached,
-            afar=node.vitals.afar,
-            blob_bytes=node.blobs.used,
-            blob_quota=node.options.config.storage.blob_quota,
-        )
-
-    def _peer_rows(self) -> list[PeerRow]:
-        """This peer first, then those connected, then those known by advert or contact."""
-        core = self._node.core
-        adverts = {view.peer: view for view in core.adverts.known()}
-        contacts = {contact.peer: contact.addresses for contact in core.kad.view()}
-        others = dict.fromkeys([*core.context.links, *adverts, *contacts])
-        others.pop(core.context.me, None)
-        rows = [self._peer_row(core.context.me, adverts, self._node.addresses)]
-        for peer in others:
-            link = core.context.links.get(peer)
-            addresses = link.addresses if link is not None and link.addresses else contacts.get(peer, ())
-            rows.append(self._peer_row(peer, adverts, addresses))
-        return rows
-
-    def _peer_row(self, peer: PeerId, adverts: dict[PeerId, AdvertView], addresses: tuple[str, ...]) -> PeerRow:
-        context = self._node.core.context
-        link = context.links.get(peer)
-        advert = adverts[peer].advert if peer in adverts else None
-        if peer == context.me:
-            advert = self._node.core.adverts.current()
-        known = (
-            {}
-            if advert is None
-            else {
-                name: getattr(advert, name)
-                for name in (
-                    "cores",
-                    "memory",
-                    "slots",
-                    "free",
-                    "load",
-                    "speed",
-                    "python",
-                    "platform",
-                    "tier",
-                    "serves",
-                )
-            }
-        )
-        return PeerRow(
-            peer=format_peer_id(peer),
-            me=peer == context.me,
-            mine=peer == context.me or peer in context.mine,
-            connected=peer == context.me or link is not None,
-            addresses=tuple(str(Multiaddr.parse(address).with_peer(peer)) for address in addresses),
-            rtt=link.rtt if link is not None else None,
-            paused=advert.paused if advert is not None else None,
-            **known,
-        )
-
-
-def _row_of_view(view: JobView) -> JobRow:
-    return JobRow(
-        job=format_job_id(view.id),
-        name=view.name,
-        state=view.state,
-        submitted=view.submitted,
-        ended=view.ended,
-        reduces=view.reduces,
-        calls=view.calls,
-        slices=view.slices,
-        cut=view.cut,
-        open=view.open,
-        leased=view.leased,
-        accepted=view.accepted,
-        disputed=view.disputed,
-        executions=view.executions,
-        disagreements=view.disagreements,
-        working=view.working,
-        waiting=view.waiting_reason,
-        eta=view.eta_seconds,
-        reason=view.reason,
-        reason_kind=view.reason_kind,
-        traceback=view.traceback,
-        peers=history.work_rows(view.peers),
-        policy=view.policy,
-        audits=view.audits,
-        strikes=view.strikes,
-        retracted=view.retracted,
-        banned=tuple(map(format_peer_id, view.banned)),
-        skipped=view.skipped if view.reduces else None,
-        unfit=history.unfit_rows(view.unfit),
-    )
+        return row if live is None else row_of_view(live)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from peernet.core.records import JobRecord
 from peernet.types import JobId, Payload, PeerId
 
 
@@ -150,3 +151,33 @@ class JobView:
     unfit: tuple[Unfit, ...] = ()
     unfit_text: str = ""
     fit: int = 0
+
+
+def view_of(record: JobRecord) -> JobView:
+    """Return an ended job as front ends see it."""
+    stats = decode_stats(record.stats)
+    return JobView(
+        id=record.job,
+        name=record.name,
+        state=record.state,
+        submitted=record.submitted,
+        ended=record.ended,
+        reduces=record.reduces,
+        calls=record.length if record.length is not None else stats.calls,
+        slices=record.slices,
+        cut=record.slices,
+        accepted=stats.accepted,
+        executions=stats.executions,
+        disagreements=stats.disagreements,
+        reason=record.reason,
+        reason_kind=record.reason_kind,
+        traceback=record.traceback,
+        peers=stats.peers,
+        policy=record.policy,
+        audits=stats.audits,
+        strikes=stats.strikes,
+        retracted=stats.retracted,
+        banned=stats.banned,
+        skipped=stats.skipped,
+        value=record.value,
+    )

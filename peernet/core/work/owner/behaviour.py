@@ -18,11 +18,11 @@ from peernet.core.records import JobRecord
 from peernet.core.work.needs import Caps, lacks
 from peernet.core.work.owner.crew import Crew, Spread
 from peernet.core.work.owner.fitting import OTHERS_PICKLES
-from peernet.core.work.owner.job import Job, view_of
+from peernet.core.work.owner.job import Job
 from peernet.core.work.owner.preparing import Preparation
 from peernet.core.work.owner.restoring import JobImage, pin_result, restore_job
 from peernet.core.work.policies import Scores
-from peernet.core.work.stats import JobView
+from peernet.core.work.stats import JobView, view_of
 from peernet.core.work.trust import Trust
 from peernet.errors import EnvelopeError, ProtocolError
 from peernet.identity.envelope import open_envelope

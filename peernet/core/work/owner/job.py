@@ -34,7 +34,7 @@ from peernet.core.work.owner.slices import Slice, SliceTable
 from peernet.core.work.owner.verdicts import Verdicts
 from peernet.core.work.owner.watch import Watch
 from peernet.core.work.policies import for_job
-from peernet.core.work.stats import JobView, Tally, decode_stats, encode_stats
+from peernet.core.work.stats import JobView, Tally, encode_stats, view_of
 from peernet.types import JobId, Payload, PeerId
 from peernet.wire.work import JobOver
 
@@ -305,33 +305,3 @@ class Job:
         if length is None or done <= 0 or elapsed <= 0:
             return None
         return max(0.0, (length - self.slices.accepted_calls) * elapsed / done)
-
-
-def view_of(record: JobRecord) -> JobView:
-    """Return an ended job as front ends see it."""
-    stats = decode_stats(record.stats)
-    return JobView(
-        id=record.job,
-        name=record.name,
-        state=record.state,
-        submitted=record.submitted,
-        ended=record.ended,
-        reduces=record.reduces,
-        calls=record.length if record.length is not None else stats.calls,
-        slices=record.slices,
-        cut=record.slices,
-        accepted=stats.accepted,
-        executions=stats.executions,
-        disagreements=stats.disagreements,
-        reason=record.reason,
-        reason_kind=record.reason_kind,
-        traceback=record.traceback,
-        peers=stats.peers,
-        policy=record.policy,
-        audits=stats.audits,
-        strikes=stats.strikes,
-        retracted=stats.retracted,
-        banned=stats.banned,
-        skipped=stats.skipped,
-        value=record.value,
-    )
