@@ -67,7 +67,13 @@ def rehearse() -> None:
     for batch in ([1, 2], [0.5], ["text"], [b""], [(1,)], [None], [1j], range(2)):
         cut = Cutter(batch).cut(len(batch))
         assert cut is not None
-        encode(run_slice(LoadedFunction(_itself, False, Path()), open_input(cut.data)))
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            _send(ours, Order(Limits(), cut.data, b"").encode())
+            order = _receive(theirs, FrameDecoder(header=_CONFIG.header, body=_CONFIG.input))
+            assert order is not None
+            results = run_slice(LoadedFunction(_itself, False, Path()), open_input(order.body))
+            _send(theirs, _report(results, order, "").encode())
 
 
 def _itself(value: object) -> object:

@@ -50,6 +50,7 @@ def confine_zygote(plan: Plan) -> None:
         landlock.restrict(Rights((*plan.read, "/proc", *_READ_DEVICES), write, _DEVICES), version)
     elif plan.needs_landlock:
         raise BoxError("this kernel has no Landlock (Linux 5.13 or newer, with landlock in its lsm= list)")
+    _childs_filter(plan, version)  # the zygote assembles it, and its children only fill in their pids
     seccomp.install(policy.zygote_filter(os.getpid()))
 
 
@@ -66,10 +67,12 @@ def confine_child(plan: Plan, source: str, scratch: str) -> None:
         proc = ("/proc",) if plan.own_proc else _PROC_OF_ITSELF
         read = (*plan.read, source, *proc, *_READ_DEVICES, *(() if plan.writable else (scratch,)))
         landlock.restrict(Rights(read, (scratch,) if plan.writable else (), _DEVICES), version)
-    seccomp.install(
-        policy.child_filter(os.getpid(), writable=plan.writable, truncates=version < landlock.TRUNCATE_ABI)
-    )
+    seccomp.install(_childs_filter(plan, version))
     selfcheck.check(plan.uid, plan.keep, landlocked=bool(version))
+
+
+def _childs_filter(plan: Plan, version: int) -> bytes:
+    return policy.child_filter(os.getpid(), writable=plan.writable, truncates=version < landlock.TRUNCATE_ABI)
 
 
 def _limit_what_no_order_sets(plan: Plan) -> None:

@@ -60,6 +60,19 @@ def ask(program: bytes, machine: str, call: str, *arguments: int) -> str:
     return str(bpf.verdict(program, MACHINES[machine].audit, number, *arguments))
 
 
+@pytest.mark.parametrize("writable", [True, False])
+def test_the_filters_of_two_children_differ_in_their_pids_only(machine: str, writable: bool) -> None:
+    first, second = (policy.child_filter(pid, writable=writable) for pid in (PID, 2**22))
+    words = [first[at : at + 4] for at in range(0, len(first), 4)]
+    others = [second[at : at + 4] for at in range(0, len(second), 4)]
+    mine = {index for index, word in enumerate(words) if word == PID.to_bytes(4, "little")}
+    assert {index for index, word in enumerate(others) if word == (2**22).to_bytes(4, "little")} == mine
+    assert len(mine) == 7
+    assert all(
+        word == other for index, (word, other) in enumerate(zip(words, others, strict=True)) if index not in mine
+    )
+
+
 def test_what_a_slice_needs_is_allowed(machine: str) -> None:
     program = child_filter(PID)
     for call in ("read", "write", "openat", "mmap", "futex", "exit_group", "getrandom", "newfstatat"):
