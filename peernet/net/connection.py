@@ -1,4 +1,4 @@
-"""One live connection: calls both ways, notices, blobs, keep-alive.
+"""One live connection: an exchange with a peer, kept alive, from its greeting to its end.
 
 Three tasks: one reads and hands frames on at once, one writes all that was queued in as few records as it
 fits, one keeps time. Whoever wants to send appends to the queue and never waits.
@@ -9,29 +9,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol
 
-import outcome
 import trio
 
 from peernet.config.net import NetConfig
 from peernet.errors import (
-    BlobMissingError,
-    BusyError,
-    CallTimeoutError,
     ConnectionLostError,
     PeernetError,
     ProtocolError,
-    RemoteCallError,
 )
-from peernet.net.blobs import BlobSource, pull
-from peernet.net.calls import Calls, Then
+from peernet.net.blobs import BlobSource
+from peernet.net.exchange import BUSY, Exchange
 from peernet.net.greeting import Greeted
-from peernet.net.outbox import Outbox
 from peernet.net.text import printable
 from peernet.net.vigil import Vigil
-from peernet.types import Digest
 from peernet.wire.link import (
     BlobChunk,
     BlobGet,
@@ -46,11 +38,6 @@ from peernet.wire.link import (
     Request,
     Response,
 )
-
-_BUSY = "busy: try again later"
-
-_SENT = {kind: f"sent {kind.__name__}" for kind in get_args(Body)}
-"""The counter of each message of the core, made once: a connection may send tens of thousands a second."""
 
 
 class Owner(Protocol):
@@ -74,7 +61,7 @@ class Ending:
     spare: bool = False
 
 
-class Connection:
+class Connection(Exchange):
     """An authenticated connection to a peer. `run` it; all else may be used at once, and is without effect
     once it has ended.
 
@@ -87,20 +74,14 @@ class Connection:
     ) -> None:
         self.greeted = greeted
         self.peer = greeted.peer
-        self.since = self.last_used = trio.current_time()
+        super().__init__(config, blobs, counters, self._on_due, self._on_choked)
+        self.since = self.last_used
         self.ending: Ending | None = None
         self.ended = trio.Event()
-        self.incoming = 0
         self.needed_there = False
         self._needed = False
-        self._config = config
         self._owner = owner
-        self._counters = counters
         self._secure = greeted.secure
-        ids = count(1)
-        self._calls: Calls[Body] = Calls(config.calls, ids)
-        self._gets: Calls[BlobChunk] = Calls(config.blob_gets, ids)
-        self._outbox = Outbox(config, blobs)
         self._vigil = Vigil(
             config, greeted.rtt, self._is_watched, self._send_ping, self._next_deadline, self._expire
         )
@@ -120,11 +101,6 @@ class Connection:
         }
 
     @property
-    def idle(self) -> bool:
-        """Whether nothing is under way, in either direction."""
-        return not (self._calls or self._gets or self.incoming) and self._outbox.idle
-
-    @property
     def needed(self) -> bool:
         """Whether this side wants it kept."""
         return self._needed
@@ -134,11 +110,6 @@ class Connection:
         self._needed = needed
         if needed:
             self._vigil.look_closely()
-
-    @property
-    def closing(self) -> bool:
-        """Whether this side has said goodbye, or the connection has ended."""
-        return self._outbox.closed or self.ending is not None
 
     @property
     def rtt(self) -> float:
@@ -166,12 +137,7 @@ class Connection:
     def fail_calls(self) -> None:
         """End what is under way, after the connection itself has ended."""
         reason = self.ending.reason if self.ending is not None else "it was closed"
-
-        def lost() -> PeernetError:
-            return ConnectionLostError(f"the connection was lost: {reason}")
-
-        self._calls.fail_all(lost)
-        self._gets.fail_all(lost)
+        self._fail_all(reason)
         self._vigil.release()
 
     def close(self, reason: str, spare: bool = False) -> None:
@@ -186,105 +152,12 @@ class Connection:
         """End at once, without a goodbye."""
         self._end(Ending(reason, clean=False))
 
-    # Calls, notices, blobs.
-
-    async def call(self, body: Body, timeout: float) -> Body:
-        """Ask the peer, and wait for its answer, at most `timeout` seconds.
-
-        Raises BusyError, CallTimeoutError, ConnectionLostError, or RemoteCallError if the peer refuses.
-        """
-        task = trio.lowlevel.current_task()
-
-        def then(result: Body | PeernetError) -> None:
-            trio.lowlevel.reschedule(task, outcome.Value(result))
-
-        call = self.start_call(body, timeout, then)
-
-        def abort(_: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
-            self._calls.forget(call)
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        result: Body | PeernetError = await trio.lowlevel.wait_task_rescheduled(abort)
-        if isinstance(result, PeernetError):
-            raise result
-        return result
-
-    def start_call(self, body: Body, timeout: float, then: Then[Body]) -> int:
-        """Ask the peer without waiting: `then` gets the answer, or the error that `call` would raise.
-
-        Raises BusyError or ConnectionLostError at once; then `then` is not called.
-        """
-        now = trio.current_time()
-        self._check_room(now)
-        call = self._calls.add(now + timeout, then)
-        try:
-            self._outbox.push(Request(call, body))
-        except BaseException:
-            self._calls.forget(call)
-            raise
-        self._counters[_SENT[type(body)]] += 1
-        self._vigil.wake_by(now + timeout)
-        self._vigil.look_closely()
-        return call
-
-    def notify(self, body: Body) -> bool:
-        """Send a notice. False, and counted, if it was dropped since the queue is full."""
-        if self.closing or self._outbox.size >= self._config.queue_bytes:
-            self._counters["notices dropped"] += 1
-            return False
-        self._outbox.push(Notice(body))
-        self._counters[_SENT[type(body)]] += 1
-        self.last_used = trio.current_time()
-        return True
-
-    def answer(self, call: int, body: Body | str) -> None:
-        """Answer a call of the peer, or refuse it with a text. Refused as busy if the queue is full."""
-        self.incoming -= 1
-        if isinstance(body, str):
-            self._refuse(call, body)
-        elif self._outbox.size >= self._config.queue_bytes:
-            self._counters["answers dropped"] += 1
-            self._refuse(call, _BUSY)
-        else:
-            self._outbox.push(Response(call, body))
-            self._counters[_SENT[type(body)]] += 1
-
     async def ping(self, timeout: float) -> bool:
         """Whether the peer answers a ping within `timeout` seconds."""
         event = self._vigil.ping(trio.current_time())
         with trio.move_on_after(timeout):
             await event.wait()
         return event.is_set() and not self.closing
-
-    async def fetch(self, digest: Digest, size: int, sink: Callable[[bytes], None], offset: int = 0) -> None:
-        """Pull a blob of `size` bytes from `offset` on, in order, into `sink`. See `net.blobs.pull`.
-
-        Raises BlobMissingError if the peer does not hold it, ProtocolError for chunks that do not fit,
-        RemoteCallError, CallTimeoutError, ConnectionLostError or BusyError.
-        """
-        await pull(self._get, digest, size, offset, sink, self._config)
-
-    def _get(self, digest: Digest, offset: int, length: int, then: Then[BlobChunk]) -> None:
-        now = trio.current_time()
-        self._check_room(now)
-        deadline = now + self._config.blob_seconds
-        self._outbox.push(BlobGet(self._gets.add(deadline, then), digest, offset, length))
-        self._vigil.wake_by(deadline)
-        self._vigil.look_closely()
-
-    def _check_room(self, now: float) -> None:
-        if self.closing:
-            raise ConnectionLostError("the connection is closed")
-        if self._outbox.size >= self._config.queue_bytes:
-            self._counters["busy"] += 1
-            raise BusyError(f"{self._outbox.size} bytes wait to be sent to this peer: try again later")
-        self.last_used = now
-
-    def _refuse(self, call: int, text: str) -> None:
-        if self._outbox.size >= 2 * self._config.queue_bytes:
-            self._end(Ending("it asks without reading the answers", clean=False, fault=True))
-        else:
-            self._outbox.push(Refusal(call, printable(text, self._config.text)))
 
     def _end(self, ending: Ending) -> None:
         if self.ending is None:
@@ -343,7 +216,7 @@ class Connection:
         self.incoming += 1
         if self.incoming > self._config.calls:
             self._counters["requests refused"] += 1
-            self.answer(request.call, _BUSY)
+            self.answer(request.call, BUSY)
             return
         try:
             self._owner.on_request(self, request.call, request.body)
@@ -357,29 +230,10 @@ class Connection:
         except PeernetError:
             self._counters["notices failed"] += 1
 
-    def _take_response(self, response: Response) -> None:
-        self._note_late(self._calls.settle(response.call, response.body))
-
-    def _take_refusal(self, refusal: Refusal) -> None:
-        error = RemoteCallError(printable(refusal.text, self._config.text) or "refused without a reason")
-        call = refusal.call
-        self._note_late(self._calls.settle(call, error) or self._gets.settle(call, error))
-
     def _take_get(self, get: BlobGet) -> None:
         self.last_used = self._vigil.heard
         if not self._outbox.serve(get):
-            self._refuse(get.call, _BUSY)
-
-    def _take_chunk(self, chunk: BlobChunk) -> None:
-        self.last_used = self._vigil.heard
-        self._note_late(self._gets.settle(chunk.call, chunk))
-
-    def _take_gone(self, gone: BlobGone) -> None:
-        self._note_late(self._gets.settle(gone.call, BlobMissingError("the peer does not hold this blob")))
-
-    def _note_late(self, awaited: bool) -> None:
-        if not awaited:
-            self._counters["late answers"] += 1
+            self._refuse(get.call, BUSY)
 
     def _take_ping(self, ping: Ping) -> None:
         self.needed_there = ping.needed
@@ -393,19 +247,17 @@ class Connection:
     def _take_goodbye(self, goodbye: Goodbye) -> None:
         self._end(Ending(printable(goodbye.reason, self._config.text), clean=True, spare=goodbye.spare))
 
-    # What the vigil asks for.
+    # What the vigil asks for, and is told.
 
     def _is_watched(self) -> bool:
-        return self._needed or self.needed_there or bool(self._calls or self._gets or self.incoming)
+        return self._needed or self.needed_there or self._awaiting
 
     def _send_ping(self, nonce: int) -> None:
         self._outbox.push(Ping(nonce, self.needed))
 
-    def _next_deadline(self) -> float:
-        return min(self._calls.next_deadline(), self._gets.next_deadline())
+    def _on_due(self, deadline: float) -> None:
+        self._vigil.wake_by(deadline)
+        self._vigil.look_closely()
 
-    def _expire(self, now: float) -> None:
-        def late() -> PeernetError:
-            return CallTimeoutError("the peer did not answer in time")
-
-        self._counters["calls timed out"] += self._calls.expire(now, late) + self._gets.expire(now, late)
+    def _on_choked(self) -> None:
+        self._end(Ending("it asks without reading the answers", clean=False, fault=True))
