@@ -61,8 +61,8 @@ def new_folder(output: Path) -> Iterator[NewFolder]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-class _SyncedFile(io.TextIOWrapper):
-    """Text that is on the disk, or has failed, once it is closed: a full disk may show as late as that."""
+class _Synced(io.IOBase):
+    """A file that is on the disk, or has failed, once it is closed: a full disk may show as late as that."""
 
     def close(self) -> None:
         if not self.closed:
@@ -71,23 +71,19 @@ class _SyncedFile(io.TextIOWrapper):
                 os.fsync(self.fileno())
             finally:
                 super().close()
+
+
+class _SyncedText(_Synced, io.TextIOWrapper):
+    """Such a file of text."""
+
+
+class _SyncedBytes(_Synced, io.BufferedWriter):
+    """Such a file of bytes."""
 
 
 def new_file(path: Path) -> TextIO:
     """Open a new file for ASCII text, such as JSON, that is on the disk once it is closed."""
-    return _SyncedFile(path.open("xb"), encoding="ascii", newline="\n")
-
-
-class _SyncedBytes(io.BufferedWriter):
-    """Bytes that are on the disk, or have failed, once they are closed."""
-
-    def close(self) -> None:
-        if not self.closed:
-            try:
-                self.flush()
-                os.fsync(self.fileno())
-            finally:
-                super().close()
+    return _SyncedText(path.open("xb"), encoding="ascii", newline="\n")
 
 
 def new_binary(path: Path) -> BinaryIO:

@@ -42,9 +42,7 @@ def job_row(home: Home, prefix: str) -> JobRow:
     Raises:
         UsageError: there is no such job, or more than one.
     """
-    with _journal(home) as journal:
-        if journal is None:
-            raise UsageError(f"there is no job {prefix!r} here; nothing was submitted from {home.root} yet")
+    with _journal_of(home, prefix) as journal:
         return row_of_record(find_record(journal, prefix))
 
 
@@ -55,9 +53,7 @@ def job_replies(home: Home, prefix: str, start: int = 0) -> Iterator[SliceValue 
         UsageError: there is no such job, or more than one.
         BlobMissingError: a result's bytes are gone from the disk.
     """
-    with _journal(home) as journal:
-        if journal is None:
-            raise UsageError(f"there is no job {prefix!r} here; nothing was submitted from {home.root} yet")
+    with _journal_of(home, prefix) as journal:
         record = find_record(journal, prefix)
         read = _reader(home)
         if record.reduces and record.value is not None:
@@ -77,9 +73,7 @@ def evidence_replies(home: Home, prefix: str, *, whole: bool) -> Iterator[Eviden
         UsageError: there is no such job, or more than one.
         BlobMissingError: a result's bytes are gone from the disk.
     """
-    with _journal(home) as journal:
-        if journal is None:
-            raise UsageError(f"there is no job {prefix!r} here; nothing was submitted from {home.root} yet")
+    with _journal_of(home, prefix) as journal:
         record = find_record(journal, prefix)
         read = _reader(home)
         yield evidence.head(record, read(record.value) if whole and record.value is not None else None)
@@ -126,4 +120,13 @@ def _journal(home: Home) -> Iterator[Journal | None]:
         yield None
         return
     with Journal.open(home.journal_file, read_only=True) as journal:
+        yield journal
+
+
+@contextmanager
+def _journal_of(home: Home, prefix: str) -> Iterator[Journal]:
+    """Open the journal of a home for a job in it. Raises UsageError while nothing was submitted there."""
+    with _journal(home) as journal:
+        if journal is None:
+            raise UsageError(f"there is no job {prefix!r} here; nothing was submitted from {home.root} yet")
         yield journal
