@@ -7,7 +7,6 @@ one handle all of it is in order, so one seed gives one trace.
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -47,25 +46,38 @@ class Timer:
 
 
 class AddressBook:
-    """Where peers may be dialled: unproven hints, bounded, the least recently learned go first."""
+    """Where peers may be dialled: unproven hints, bounded, the least recently learned go first.
+
+    Kept in two generations of half the limit each: once the younger is full the older is forgotten. So most of
+    what is learned is there already and changes nothing, and no table is larger than what is in it.
+    """
+
+    __slots__ = ("_half", "_new", "_old")
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        # A plain dict keeps the order as well, at half the memory of an OrderedDict.
-        self._entries: dict[PeerId, tuple[str, ...]] = {}
+        """limit: peers at most, 2 or more."""
+        self._half = limit // 2
+        self._new: dict[PeerId, tuple[str, ...]] = {}
+        self._old: dict[PeerId, tuple[str, ...]] = {}
+
+    def __len__(self) -> int:
+        """How many entries there are; a peer whose addresses were learned again may have two."""
+        return len(self._new) + len(self._old)
 
     def learn(self, peer: PeerId, addresses: tuple[str, ...]) -> None:
         """Remember where a peer may be dialled; no addresses teach nothing."""
         if not addresses:
             return
-        self._entries.pop(peer, None)
-        self._entries[peer] = addresses
-        if len(self._entries) > self._limit:
-            del self._entries[next(iter(self._entries))]
+        new = self._new
+        if len(new) >= self._half and peer not in new:
+            self._old, self._new = new, {peer: addresses}
+        else:
+            new[peer] = addresses
 
     def get(self, peer: PeerId) -> tuple[str, ...]:
         """Return the addresses of a peer, or none."""
-        return self._entries.get(peer, ())
+        addresses = self._new.get(peer)
+        return self._old.get(peer, ()) if addresses is None else addresses
 
 
 class Link(msgspec.Struct, gc=False):
@@ -106,7 +118,7 @@ class Context:
     mine: dict[PeerId, None] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
-    local: deque[tuple[Body, Then | None]] = field(default_factory=deque)
+    local: list[tuple[Body, Then | None]] = field(default_factory=list)
     wake: float = NEVER
     _asked: dict[int, Then] = field(default_factory=dict)
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
@@ -143,7 +155,10 @@ class Context:
 
     def settle(self, outcome: Outcome) -> None:
         """Hand an outcome to the one who asked. Unknown ids are of before a restart and are dropped."""
-        then = self._asked.pop(outcome.id, None)
+        asked = self._asked
+        then = asked.pop(outcome.id, None)
+        if not asked:
+            asked.clear()  # A dict that was large stays so.
         if then is not None:
             then(outcome)
 

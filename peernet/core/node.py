@@ -6,9 +6,9 @@ whom, who hears of connections, and how messages to oneself come back. Decisions
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from peernet.config import Config
@@ -38,6 +38,7 @@ from peernet.core.events import (
     TrustAsked,
 )
 from peernet.core.gossip import Gossip
+from peernet.core.handlers import Taker
 from peernet.core.kad import Kad
 from peernet.core.records import ContactRecord, MineRecord, TrustRecord
 from peernet.core.work.owner import JobImage, Owner
@@ -57,8 +58,6 @@ _CLONE_TELLERS = 64
 
 KNOCK_AGAIN = 10.0
 """Seconds after which a peer is knocked at again, when too many were being knocked at."""
-
-Handler = Callable[[PeerId, Body], Body | str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +119,8 @@ class NodeCore:
         self.worker = Worker(ctx, self.adverts, slots=slots, max_slices=max_slices, serves=serves)
         self.gossip = Gossip(ctx, self.kad, self.adverts, self.worker)
         self.owner = Owner(ctx, spread=self.gossip.spread, known=self.adverts.everyone)
-        self._clone_tellers: OrderedDict[PeerId, float] = OrderedDict()
+        self._clone_tellers: dict[PeerId, float] = {}
         self._behaviours = (self.kad, self.gossip, self.worker, self.owner)
-        self._handlers: dict[type[Message], Handler] = {KeyCloned: self._on_key_cloned}
-        for behaviour in self._behaviours:
-            self._handlers.update(behaviour.handlers)
 
     def start(self, restored: Restored, now: Now) -> list[Effect]:
         """Rebuild the state from the journal and begin. Call once, before the first event."""
@@ -167,17 +163,18 @@ class NodeCore:
     def _deliver_local(self) -> None:
         ctx = self.context
         while ctx.local:
-            body, then = ctx.local.popleft()
+            body, then = ctx.local.pop(0)
             answer = self._dispatch(ctx.me, body)
             if then is not None:
                 then(_outcome(answer))
 
     def _dispatch(self, peer: PeerId, body: Body) -> Body | str | None:
-        handler = self._handlers.get(type(body))
-        if handler is None:
+        found = _TAKERS.get(type(body))
+        if found is None:
             self.context.refuse("message: out of turn", peer, type(body).__name__)
             return f"{type(body).__name__} is no request"
-        return handler(peer, body)
+        behaviour, handler = found
+        return handler(behaviour(self), peer, body)
 
     def _on_received(self, event: Received) -> None:
         self._dispatch(event.peer, event.body)
@@ -244,10 +241,10 @@ class NodeCore:
         span = ctx.config.work.clone_warning
         if body.other == ctx.instance or (told is not None and ctx.now.mono - told < span):
             return
+        self._clone_tellers.pop(peer, None)
         self._clone_tellers[peer] = ctx.now.mono
-        self._clone_tellers.move_to_end(peer)
         if len(self._clone_tellers) > _CLONE_TELLERS:
-            self._clone_tellers.popitem(last=False)
+            del self._clone_tellers[next(iter(self._clone_tellers))]
         text = (
             f"another running peer at {_shown_host(body.host)} uses this peer's key: "
             "give one of the two a PEERNET_HOME with a key of its own"
@@ -307,6 +304,16 @@ _ROUTES: Mapping[type, Callable[[NodeCore, Any], None]] = {
     LeaveAsked: NodeCore._on_leave,
 }
 """Who takes which event. One table for all cores of a process."""
+
+
+_TAKERS: Mapping[type[Message], tuple[Callable[[NodeCore], Any], Taker]] = {
+    KeyCloned: (lambda core: core, NodeCore._on_key_cloned),
+    **{kind: (attrgetter("kad"), handler) for kind, handler in Kad.HANDLERS.items()},
+    **{kind: (attrgetter("gossip"), handler) for kind, handler in Gossip.HANDLERS.items()},
+    **{kind: (attrgetter("worker"), handler) for kind, handler in Worker.HANDLERS.items()},
+    **{kind: (attrgetter("owner"), handler) for kind, handler in Owner.HANDLERS.items()},
+}
+"""Who takes which message of a peer."""
 
 
 def _outcome(answer: Body | str | None) -> Done | Failed:

@@ -39,7 +39,7 @@ BOUNDS: tuple[tuple[str, Size, Bound], ...] = (
     ("links in its core", lambda m, c: len(c.context.links), lambda c: c.context.config.net.connections + LAG),
     ("held connections", lambda m, c: len(m.holds), lambda c: c.context.config.net.holds),
     ("dials", lambda m, c: len(m.dials or ()), lambda c: c.context.config.net.dials),
-    ("addresses", lambda m, c: len(c.context.book._entries), lambda c: c.context.config.address_book),
+    ("addresses", lambda m, c: len(c.context.book), lambda c: c.context.config.address_book),
     ("records", lambda m, c: len(c.kad.store), lambda c: c.context.config.kad.records),
     ("bytes of records", lambda m, c: c.kad.store.bytes, lambda c: c.context.config.kad.record_bytes),
     ("contacts in its journal", contacts, lambda c: c.context.config.kad.saved_contacts),

@@ -7,6 +7,7 @@ own.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from peernet.core.adverts import Adverts
 from peernet.core.context import Context
@@ -15,6 +16,7 @@ from peernet.core.gossip.neighbourhood import Neighbourhood
 from peernet.core.gossip.passive import own_addresses
 from peernet.core.gossip.plumtree import Plumtree
 from peernet.core.gossip.store import Store, rumour_id
+from peernet.core.handlers import Handler, Handlers, bound
 from peernet.core.kad import Kad
 from peernet.types import PeerId
 from peernet.wire.base import Message
@@ -49,18 +51,9 @@ class Gossip:
         adverts.tell_by(self.spread_advert)
 
     @property
-    def handlers(self) -> dict[type[Message], Callable[[PeerId, Body], Body | str | None]]:
-        """What each message is given to. Made when asked for: the router keeps it, once."""
-        return {
-            Befriend: self._on_befriend,
-            Unfriend: self.neighbourhood.on_unfriend,
-            Shuffle: self.neighbourhood.on_shuffle,
-            Shuffled: self.neighbourhood.on_shuffled,
-            Rumour: self._on_rumour,
-            IHave: self._tree.on_ihave,
-            Graft: self._tree.on_graft,
-            Prune: self._tree.on_prune,
-        }
+    def handlers(self) -> dict[type[Message], Handler]:
+        """What each message is given to, for those who drive this behaviour alone."""
+        return bound(self)
 
     def start(self) -> None:
         """Begin to look for neighbours."""
@@ -152,3 +145,14 @@ class Gossip:
         if verdict is Verdict.FORGED:
             return config.blame_forged
         return config.blame_turn if verdict is Verdict.TURN else config.blame_unfit
+
+    HANDLERS: ClassVar[Handlers] = {
+        Befriend: _on_befriend,
+        Unfriend: lambda self, peer, body: self.neighbourhood.on_unfriend(peer, body),
+        Shuffle: lambda self, peer, body: self.neighbourhood.on_shuffle(peer, body),
+        Shuffled: lambda self, peer, body: self.neighbourhood.on_shuffled(peer, body),
+        Rumour: _on_rumour,
+        IHave: lambda self, peer, body: self._tree.on_ihave(peer, body),
+        Graft: lambda self, peer, body: self._tree.on_graft(peer, body),
+        Prune: lambda self, peer, body: self._tree.on_prune(peer, body),
+    }

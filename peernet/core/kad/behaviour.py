@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from peernet.core.context import Context, Timer
 from peernet.core.events import Failure
+from peernet.core.handlers import Handler, Handlers, bound
 from peernet.core.kad.contact import Contact, place
 from peernet.core.kad.fetching import Fetching
 from peernet.core.kad.finder import Finder
@@ -52,12 +54,11 @@ class Kad:
         self._advert = b""
         self._advert_put = float("-inf")
         self._advert_timer: Timer | None = None
-        self.handlers: dict[type[Message], Callable[[PeerId, Body], Body | str | None]] = {
-            FindNode: self._on_find_node,
-            FindValue: self._on_find_value,
-            Store: self._on_store,
-            Probe: self._on_probe,
-        }
+
+    @property
+    def handlers(self) -> dict[type[Message], Handler]:
+        """What each message is given to, for those who drive this behaviour alone."""
+        return bound(self)
 
     def restore(self, contacts: Iterable[ContactRecord]) -> None:
         """Take the cached contacts of the journal, before `start`."""
@@ -198,3 +199,10 @@ class Kad:
     def _on_probe(self, peer: PeerId, body: Body) -> Body:
         assert isinstance(body, Probe)
         return Alive()
+
+    HANDLERS: ClassVar[Handlers] = {
+        FindNode: _on_find_node,
+        FindValue: _on_find_value,
+        Store: _on_store,
+        Probe: _on_probe,
+    }

@@ -206,7 +206,7 @@ class Field:
         answer = act()
         while True:
             while ctx.local:
-                body, then = ctx.local.popleft()
+                body, then = ctx.local.pop(0)
                 reply = self._take(ctx.me, body)
                 if then is not None and reply is not None:
                     then(Done(0, reply))

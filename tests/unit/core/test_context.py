@@ -72,11 +72,17 @@ def test_a_timer_set_by_a_timer_that_is_due_runs_at_once(ctx: Any) -> None:
     assert ran == ["second"]
 
 
-def test_the_address_book_forgets_the_least_recently_learned(ctx: Any) -> None:
-    one, two, three = (PeerId(bytes([number]) * 32) for number in range(3))
-    ctx.book.learn(one, ("a",))
-    ctx.book.learn(two, ("b",))
-    ctx.book.learn(one, ("c",))
-    ctx.book.learn(two, ())
-    ctx.book.learn(three, ("d",))
-    assert (ctx.book.get(one), ctx.book.get(two), ctx.book.get(three)) == (("c",), (), ("d",))
+def test_the_address_book_forgets_the_least_recently_learned() -> None:
+    book = AddressBook(4)
+    one, two, three, four, five = (PeerId(bytes([number]) * 32) for number in range(5))
+    for peer in (one, two, three, four):
+        book.learn(peer, ("a",))
+    book.learn(three, ("b",))
+    assert [book.get(peer) for peer in (one, two, three, four)] == [("a",), ("a",), ("b",), ("a",)]
+    book.learn(two, ("c",))
+    book.learn(four, ())
+    assert [book.get(peer) for peer in (one, two, three, four)] == [(), ("c",), ("b",), ("a",)]
+    book.learn(five, ("d",))
+    book.learn(one, ("e",))
+    assert [book.get(peer) for peer in (one, two, three, four, five)] == [("e",), ("c",), (), (), ("d",)]
+    assert len(book) <= 4

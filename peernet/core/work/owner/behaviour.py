@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import ClassVar
 
 from peernet.core.advertcache import AdvertView
 from peernet.core.context import Context
 from peernet.core.effects import Answer
 from peernet.core.events import Failure, Submission
+from peernet.core.handlers import Handler, Handlers, bound
 from peernet.core.records import JobRecord
 from peernet.core.work.needs import Caps, lacks
 from peernet.core.work.owner.crew import Crew, Spread
@@ -34,8 +36,6 @@ from peernet.wire.signed import ADVERT, Advert
 from peernet.wire.work import Parked, Pull, PullRefused, Return, Started
 
 __all__ = ["JobImage", "JobView", "Owner"]
-
-Handler = Callable[[PeerId, Body], Body | str | None]
 
 
 class Owner:
@@ -60,11 +60,11 @@ class Owner:
         self._running: dict[JobId, Job] = {}
         self._ended: OrderedDict[JobId, JobRecord] = OrderedDict()
         self._leaving = False
-        self.handlers: dict[type[Message], Handler] = {
-            Pull: self._on_pull,
-            Started: self._on_started,
-            Return: self._on_return,
-        }
+
+    @property
+    def handlers(self) -> dict[type[Message], Handler]:
+        """What each message is given to, for those who drive this behaviour alone."""
+        return bound(self)
 
     def start(self) -> None:
         """Nothing begins by itself: jobs come by `submit` or `restore`."""
@@ -109,11 +109,17 @@ class Owner:
 
     def flush(self) -> None:
         """At the end of a handle: carry on every job that changed, and tell watchers once for each."""
-        while moved := self.trust.take_moved():
-            for peer in moved:
-                for job in self._jobs():
-                    job.checking.moved(peer)
-        self.trust.flush()
+        trust = self.trust
+        if trust.changed:
+            while moved := trust.take_moved():
+                for peer in moved:
+                    for job in self._jobs():
+                        job.checking.moved(peer)
+            trust.flush()
+        if self._running:
+            self._carry_on()
+
+    def _carry_on(self) -> None:
         for job in list(self._running.values()):
             job.flush()
             if job.over:
@@ -285,3 +291,5 @@ class Owner:
             return "the job has ended"
         self._ctx.refuse("results", peer, "results for an unknown job")
         return "there is no such job here"
+
+    HANDLERS: ClassVar[Handlers] = {Pull: _on_pull, Started: _on_started, Return: _on_return}

@@ -113,6 +113,11 @@ class Trust:
             standing.banned, standing.strikes = False, 0.0
         self._count(standing, 1)
 
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to take or to put on record. Cheap: asked in every handle of a core."""
+        return bool(self._moved or self._unsaved)
+
     def take_moved(self) -> dict[PeerId, None]:
         """Return the peers whose standing changed since the last call."""
         moved, self._moved = self._moved, {}

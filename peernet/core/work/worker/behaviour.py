@@ -8,13 +8,15 @@ free slots are filled, results and notices leave together, and credits are renew
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 from peernet.core.adverts import Adverts, Serves
 from peernet.core.context import Context, Timer
 from peernet.core.effects import CloseBox, Hold, Note, UnpinBlobs
+from peernet.core.handlers import Handler, Handlers, bound
 from peernet.core.work.worker.boxes import Boxes
 from peernet.core.work.worker.delivery import Delivery
 from peernet.core.work.worker.held import Bench, Box, Held, Lease
@@ -84,11 +86,11 @@ class Worker:
         self._sweep: Timer | None = None
         self._started: Timer | None = None
         self._resume: Timer | None = None
-        self.handlers: dict[type[Message], Callable[[PeerId, Body], Body | str | None]] = {
-            Grant: self._on_grant,
-            Recall: self._on_recall,
-            JobOver: self._on_job_over,
-        }
+
+    @property
+    def handlers(self) -> dict[type[Message], Handler]:
+        """What each message is given to, for those who drive this behaviour alone."""
+        return bound(self)
 
     def start(self) -> None:
         """Begin: adverts say what this worker has free, and offers are looked at once the machine is measured."""
@@ -154,10 +156,10 @@ class Worker:
 
     def flush(self) -> None:
         """End of a handle: fill free slots, send results, renew credits. Idempotent."""
-        bench = self._bench
         if self._look:
             self._look = False
             self._pulls.look_around()
+        bench = self._bench
         if not bench.held:
             return
         if bench.max_slices is not None and bench.done >= bench.max_slices and not bench.paused:
@@ -351,3 +353,5 @@ class Worker:
                 self._end(held, "its owner sends nothing")
         if self._bench.held:
             self._sweep = self._ctx.after(bounds.worker_sweep, self._look_over)
+
+    HANDLERS: ClassVar[Handlers] = {Grant: _on_grant, Recall: _on_recall, JobOver: _on_job_over}

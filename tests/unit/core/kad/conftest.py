@@ -67,7 +67,9 @@ class Node:
             book=AddressBook(1024),
         )
         self.ctx.now = self.world.now()
-        return Kad(self.ctx, self.world.domains)
+        kad = Kad(self.ctx, self.world.domains)
+        self.handlers = kad.handlers
+        return kad
 
     def do(self, act: Callable[[], object]) -> None:
         """Let the core act, then carry its effects out."""
@@ -76,8 +78,8 @@ class Node:
         self.ctx.now = self.world.now()
         act()
         while self.ctx.local:
-            body, then = self.ctx.local.popleft()
-            answer = self.kad.handlers[type(body)](self.peer, body)
+            body, then = self.ctx.local.pop(0)
+            answer = self.handlers[type(body)](self.peer, body)
             if then is not None:
                 then(Done(0, answer))
         effects, self.ctx.effects = self.ctx.effects, []
@@ -255,7 +257,7 @@ class World:
             return
 
         def answer() -> None:
-            body = other.kad.handlers[type(call.body)](node.peer, call.body)
+            body = other.handlers[type(call.body)](node.peer, call.body)
             outcome = Failure("refused", str(body)) if body is None or isinstance(body, str) else body
             self._settle(node, call.id, outcome, LATENCY)
 

@@ -215,7 +215,7 @@ def test_a_peer_is_found_although_a_liar_names_it_with_useless_addresses(make_wo
     nodes = world.grow(4)
     hub, liar, wanted, seeker = nodes[0], nodes[1], nodes[2], world.add()
     lie = Nodes((WireContact(wanted.peer, ("nonsense",)),))
-    liar.kad.handlers[FindNode] = lambda peer, body: lie
+    liar.handlers[FindNode] = lambda peer, body: lie
     assert world.join(seeker, [liar.address]) is None
     assert world.join(seeker, [hub.address]) is None
     assert world.find(seeker, place(wanted.peer)[0])[0] == wanted.peer

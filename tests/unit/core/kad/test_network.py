@@ -215,8 +215,8 @@ def liars(make_world: MakeWorld) -> tuple[World, Node, list[Node]]:
 def test_answers_of_the_wrong_type_are_counted_and_cost_the_place(liars: tuple[World, Node, list[Node]]) -> None:
     world, honest, bad = liars
     for node in bad:
-        node.kad.handlers[FindNode] = lambda peer, body: Alive()
-        node.kad.handlers[Probe] = lambda peer, body: Stored("")
+        node.handlers[FindNode] = lambda peer, body: Alive()
+        node.handlers[Probe] = lambda peer, body: Stored("")
     for _ in range(2):
         target = world.target()
         found = world.find(honest, target)
@@ -236,7 +236,7 @@ def test_fake_ever_nearer_contacts_end_within_the_bounds(liars: tuple[World, Nod
         return Nodes(tuple(WireContact(fake, (f"/ip4/127.0.0.1/tcp/{60_000}",)) for fake in fakes))
 
     for node in bad:
-        node.kad.handlers[FindNode] = lie
+        node.handlers[FindNode] = lie
     before = world.calls["FindNode"]
     found = world.find(honest, target)
     assert world.calls["FindNode"] - before <= KadConfig().lookup_calls
@@ -251,7 +251,7 @@ def test_the_own_id_and_useless_addresses_in_replies_are_ignored(liars: tuple[Wo
         *(WireContact(peer, (text,)) for peer, text in fakes.items()),
     )
     for node in bad:
-        node.kad.handlers[FindNode] = lambda peer, body: Nodes(contacts)
+        node.handlers[FindNode] = lambda peer, body: Nodes(contacts)
     found = world.find(honest, place(bad[0].peer)[0])
     assert honest.peer not in found
     assert not set(fakes) & set(found)
@@ -290,7 +290,7 @@ def test_forged_stale_replayed_and_misplaced_records_are_refused_and_counted(
     wall = world.now().wall
     forged = seal(bad.ctx.sign, owner.peer, NOTE, b"forged", sequence=9, issued=wall, lifetime=100.0)
     expired = seal(owner.ctx.sign, owner.peer, NOTE, b"", sequence=9, issued=wall - 200.0, lifetime=100.0)
-    handle = honest.kad.handlers[Store]
+    handle = honest.handlers[Store]
 
     def store(key: DhtKey, data: bytes, name: str = "") -> str:
         answer = handle(bad.peer, Store(key, name, data))
@@ -326,7 +326,7 @@ def test_holders_that_lie_can_neither_hide_nor_forge_the_newest_record(
     misplaced = bad[1].seal(b"misplaced", 99)
     honest.kad.store.drop(key)
     for node in bad:
-        node.kad.handlers[FindValue] = lambda peer, body: Values((stale, forged, misplaced), ())
+        node.handlers[FindValue] = lambda peer, body: Values((stale, forged, misplaced), ())
     assert get(world, honest, key) == [b"genuine"]
     counted = refusals(honest)
     assert counted["record: signature"] == counted["record: domain"] == 2 * len(bad), (

@@ -113,9 +113,9 @@ class Colluders:
 
     def win(self, node: Any) -> None:
         self.nodes.append(node)
-        node.kad.handlers[FindNode] = lambda peer, body: Nodes(self.near(body.target))
-        node.kad.handlers[FindValue] = lambda peer, body: Values((), self.near(body.key))
-        node.kad.handlers[Store] = lambda peer, body: Stored("")
+        node.handlers[FindNode] = lambda peer, body: Nodes(self.near(body.target))
+        node.handlers[FindValue] = lambda peer, body: Values((), self.near(body.key))
+        node.handlers[Store] = lambda peer, body: Stored("")
 
     def near(self, target: DhtKey) -> tuple[WireContact, ...]:
         goal = int.from_bytes(target, "big")

@@ -305,7 +305,7 @@ class Desk:
         answer = act()
         while True:
             while self.ctx.local:
-                body, then = self.ctx.local.popleft()
+                body, then = self.ctx.local.pop(0)
                 reply = self.to_me(body)
                 if then is not None:
                     then(Done(0, reply))

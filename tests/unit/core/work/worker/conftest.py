@@ -93,7 +93,7 @@ class Scene:
         answer = act()
         self.worker.flush()
         while self.ctx.local:
-            self.said_to_self.append(self.ctx.local.popleft())
+            self.said_to_self.append(self.ctx.local.pop(0))
         self.effects += self.ctx.effects
         self.log += [(self.mono, effect) for effect in self.ctx.effects]
         self.ctx.effects = []

@@ -100,7 +100,7 @@ class Node:
         act()
         while True:
             while self.ctx.local:
-                body, then = self.ctx.local.popleft()
+                body, then = self.ctx.local.pop(0)
                 answer = self.handlers[type(body)](self.peer, body)
                 if then is not None:
                     refused = answer is None or isinstance(answer, str)
