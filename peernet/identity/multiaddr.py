@@ -79,7 +79,7 @@ class Multiaddr:
 
     def with_peer(self, peer: PeerId | None) -> Multiaddr:
         """The same place, where now this peer must answer (None: anybody)."""
-        return replace(self, peer=peer)
+        return self if peer == self.peer else replace(self, peer=peer)
 
     def __str__(self) -> str:
         version = _ip_version(self.host)

@@ -88,7 +88,7 @@ class Dialler:
         dials = machine.dials
         if not found and (dials is None or peer not in dials):
             failure = Failure("unreachable", "it is not connected, and no address of it is known")
-            self._engine.at(self._engine.now, then, failure)
+            self._engine.soon(then, failure)
             return
         self._begin(machine, peer, [(text, address.with_peer(peer), False) for text, address in found], then)
 
@@ -96,10 +96,10 @@ class Dialler:
         """Connect to an address, although it failed lately. As `reach`."""
         address = parse(text)
         if address is None:
-            self._engine.at(self._engine.now, then, Failure("usage", f"{text[:80]!r} is no address"))
+            self._engine.soon(then, Failure("usage", f"{text[:80]!r} is no address"))
             return
         if address.peer is not None and (link := machine.links.get(address.peer)) is not None:
-            self._engine.at(self._engine.now, then, link)
+            self._engine.soon(then, link)
             return
         self._begin(machine, address.peer or text, [(text, address, True)], then)
 
@@ -127,7 +127,7 @@ class Dialler:
         if dial is None:
             if len(machine.dials) >= self._config.dials:
                 busy = Failure("busy", f"{len(machine.dials)} peers are being dialled already")
-                self._engine.at(self._engine.now, then, busy)
+                self._engine.soon(then, busy)
                 return
             dial = machine.dials[key] = Dial()
         dial.waiting.append(then)
@@ -136,7 +136,7 @@ class Dialler:
                 dial.seen[text] = None
                 dial.todo.append((address, force))
         if fresh:
-            self._engine.at(self._engine.now, self._next, machine, machine.life, key, dial)
+            self._engine.soon(self._next, machine, machine.life, key, dial)
 
     def _next(self, machine: Machine, life: int, key: PeerId | str, dial: Dial) -> None:
         """Try the next address, or give up."""
@@ -239,5 +239,7 @@ class Dialler:
     def _finish(self, machine: Machine, key: PeerId | str, dial: Dial, outcome: Link | Failure) -> None:
         if machine.dials is not None and machine.dials.get(key) is dial:
             del machine.dials[key]
+            if not machine.dials:
+                machine.dials = None
         for then in dial.waiting:
             then(outcome)

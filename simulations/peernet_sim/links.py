@@ -12,6 +12,8 @@ from peernet_sim.machine import Machine
 
 UNUSED = "nobody needs it"
 
+LONG_AGO = 0.0
+
 
 class Post(Protocol):
     """Hands an event to a peer's core, if that life of the peer still goes on."""
@@ -32,13 +34,20 @@ class Link:
         self.a = a
         self.b = b
         self.delay = delay
-        self.a_last = self.b_last = 0.0
+        self.a_last = self.b_last = LONG_AGO
         self.used = now
         self.doubt = False
 
     def other(self, machine: Machine) -> Machine:
         """Return the other end."""
         return self.b if machine is self.a else self.a
+
+    def rest(self, now: float) -> None:
+        """Forget when messages arrived that are past: a number is 24 bytes, and most connections are idle."""
+        if self.a_last < now:
+            self.a_last = LONG_AGO
+        if self.b_last < now:
+            self.b_last = LONG_AGO
 
 
 class Links:
@@ -104,14 +113,14 @@ class Links:
     def close_spare(self, machine: Machine) -> None:
         """Close what neither side needs and nobody has used for a while, beyond what is kept for later use."""
         keep = self._config.spare_connections
+        since = self._engine.now - self._config.spare_seconds
         links = machine.links
-        if len(links) <= keep:
+        if len(links) <= keep or not any(link.used <= since for link in links.values()):
             return
         spare = [link for link in links.values() if not self.needed(link)]
         if len(spare) <= keep:
             return
-        spare.sort(key=lambda link: link.used)
-        since = self._engine.now - self._config.spare_seconds
+        spare.sort(key=_used)
         busy = {id(link) for link, _ in machine.asked.values()}
         for link in spare[: len(spare) - keep]:
             if link.used > since:
@@ -165,8 +174,12 @@ class Links:
         if not free:
             return False
         self.closed += 1
-        self.close(min(free, key=lambda link: link.used), machine, "no room", spare=True)
+        self.close(min(free, key=_used), machine, "no room", spare=True)
         return True
 
     def _tell(self, machine: Machine, event: Event) -> None:
-        self._engine.at(self._engine.now, self._post, machine, machine.life, event)
+        self._engine.soon(self._post, machine, machine.life, event)
+
+
+def _used(link: Link) -> float:
+    return link.used

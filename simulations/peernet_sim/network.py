@@ -120,9 +120,10 @@ class Network:
 
     def knock(self, machine: Machine, effect: Knock) -> None:
         """See whether anybody accepts connections at an address."""
+        life = machine.life
 
         def then(failure: Failure | None) -> None:
-            self._tell(machine, Done(effect.id) if failure is None else Failed(effect.id, failure))
+            self._post(machine, life, Done(effect.id) if failure is None else Failed(effect.id, failure))
 
         self.dialler.knock(machine, effect.address, then)
 
@@ -369,4 +370,4 @@ class Network:
         return decoded.body, len(data) + FRAME
 
     def _tell(self, machine: Machine, event: Event) -> None:
-        self._engine.at(self._engine.now, self._post, machine, machine.life, event)
+        self._engine.soon(self._post, machine, machine.life, event)

@@ -31,18 +31,19 @@ PORT = 4001
 LARGE = 5_000
 """Peers from which connections are fewer: 256 of them alone would take more than the 64 KiB of a peer."""
 
-LARGE_CONNECTIONS = 64
+LARGE_CONNECTIONS = 42
+"""A dict of so many, as a peer has one in its core and one in its network, takes half the room of a larger one."""
 
 LARGE_SPARE = 16
 """Connections kept without need: half of the usual."""
 
-LARGE_BOOK = 192
-"""Peers whose addresses are remembered: the routing table and the neighbourhood, and little hearsay."""
+LARGE_BOOK = 170
+"""Peers whose addresses are remembered, the routing table's besides: two dicts of 85, as full as they can be."""
 
 LARGE_FAILURES = 64
 """Addresses whose failures are remembered."""
 
-LARGE_SAVED = 32
+LARGE_SAVED = 16
 """Contacts in the journal: enough to return through."""
 
 SWEEP = 8.0
@@ -240,6 +241,7 @@ class World(Commons[Machine, Engine]):
     def _tidy(self, turn: int) -> None:
         """Let some of the peers close connections that nobody needs, as the pool of each does now and then."""
         for machine in self.machines[turn::TURNS]:
+            machine.rest(self.now)
             if machine.backlog is None:
                 self.network.links.close_spare(machine)
         self.engine.after(self.config.net.spare_check_seconds, self._tidy, turn)

@@ -42,6 +42,22 @@ def test_an_act_may_ask_for_more_at_the_same_time() -> None:
     assert seen == [1, 2]
 
 
+def test_what_is_wanted_soon_comes_before_what_was_set_for_the_same_time() -> None:
+    engine = Engine()
+    seen: list[str] = []
+
+    def act() -> None:
+        engine.soon(engine.soon, seen.append, "third")
+        engine.soon(seen.append, "second")
+        seen.append("first")
+
+    engine.at(1.0, act)
+    engine.at(1.0, seen.append, "last")
+    engine.run(1.0)
+    assert seen == ["first", "second", "third", "last"]
+    assert (len(engine), engine.steps) == (0, 2)
+
+
 def test_the_past_is_refused() -> None:
     engine = Engine()
     engine.at(2.0, lambda: engine.at(1.0, lambda: None))

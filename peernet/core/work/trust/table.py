@@ -21,7 +21,8 @@ class Trust:
     """The standings of peers. Trusted keys (one's own) have none: they are believed outright.
 
     A change is noted in `moved`, taken by `take_moved`: slices that wait for a peer's credibility are judged anew
-    then. Changes are saved once for each handle, by `flush`.
+    then. Changes are saved once for each handle, by `flush`. changed: whether anything is to be taken or saved; it is
+    asked in every handle of a core.
     """
 
     def __init__(self, ctx: Context) -> None:
@@ -31,6 +32,7 @@ class Trust:
         self._standings: dict[PeerId, Standing] = {}
         self._moved: dict[PeerId, None] = {}
         self._unsaved: dict[PeerId, None] = {}
+        self.changed = False
         self._liars = 0
         self._proven = 0
         self._shut = 0
@@ -113,11 +115,6 @@ class Trust:
             standing.banned, standing.strikes = False, 0.0
         self._count(standing, 1)
 
-    @property
-    def changed(self) -> bool:
-        """Whether there is anything to take or to put on record. Cheap: asked in every handle of a core."""
-        return bool(self._moved or self._unsaved)
-
     def take_moved(self) -> dict[PeerId, None]:
         """Return the peers whose standing changed since the last call."""
         moved, self._moved = self._moved, {}
@@ -130,6 +127,7 @@ class Trust:
             if standing is not None:
                 self._ctx.save(_record(peer, standing))
         self._unsaved.clear()
+        self.changed = bool(self._moved)
 
     def validate(self) -> None:
         """Check that the counts agree with the standings. For tests."""
@@ -151,6 +149,7 @@ class Trust:
         self._age(peer, standing)
         self._moved[peer] = None
         self._unsaved[peer] = None
+        self.changed = True
         return standing
 
     def _age(self, peer: PeerId, standing: Standing) -> None:
@@ -161,6 +160,7 @@ class Trust:
         self._count(standing, 1)
         if standing.banned != was_banned:
             self._unsaved[peer] = None
+            self.changed = True
 
     def _is_proven(self, standing: Standing) -> bool:
         return not standing.banned and standing.checks >= self.config.proven_checks
