@@ -21,8 +21,8 @@ class Trust:
     """The standings of peers. Trusted keys (one's own) have none: they are believed outright.
 
     A change is noted in `moved`, taken by `take_moved`: slices that wait for a peer's credibility are judged anew
-    then. Changes are saved once for each handle, by `flush`. changed: whether anything is to be taken or saved; it is
-    asked in every handle of a core.
+    then. Changes are saved once for each handle, by `flush`. changed: whether anything is to be taken or saved; a
+    core asks at the end of each handle.
     """
 
     def __init__(self, ctx: Context) -> None:
