@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from peernet.project import Bundle
 from peernet.project.declared import Declared, read_declared
+from peernet.project.numeric import SAME, pin_numpy, uses_numpy
 from peernet.project.options import override
 from peernet.project.sizes import format_size
 from peernet.wire.control import Submit
@@ -17,22 +18,23 @@ def show(terminal: Terminal, request: Submit) -> None:
     """Write the files with their sizes, the needs, the limits and the total.
 
     Raises:
-        ProjectError: what the project file declares is wrong.
+        ProjectError: what the project file declares is wrong. BoxError: this machine can't be measured.
     """
     bundle = Bundle.decode(request.worker_bundle)
     read = read_declared(bundle)
     chosen = {name: getattr(request, name) for name in ("slice_size", "replicas", "quorum", "timeout")}
     chosen |= {"memory": request.memory, "scratch": request.scratch, "name": request.name or None}
-    chosen["confidence"] = request.confidence
+    chosen |= {"confidence": request.confidence, "numeric": request.numeric}
     declared = replace(read, options=override(read.options, **chosen))
+    numeric = _numeric(bundle, declared)
     if terminal.json:
-        terminal.emit(_record(bundle, declared, request))
+        terminal.emit(_record(bundle, declared, request, numeric))
         return
-    for line in _lines(bundle, declared, request):
+    for line in _lines(bundle, declared, request, numeric):
         terminal.line(line)
 
 
-def _record(bundle: Bundle, declared: Declared, request: Submit) -> dict[str, object]:
+def _record(bundle: Bundle, declared: Declared, request: Submit, numeric: str) -> dict[str, object]:
     options = declared.options
     return {
         "event": "dry-run",
@@ -43,8 +45,9 @@ def _record(bundle: Bundle, declared: Declared, request: Submit) -> dict[str, ob
         "imports": list(bundle.imports),
         "needs": {
             "python": declared.wanted.python,
-            "requirements": list(declared.wanted.packages),
+            "requirements": list(pin_numpy(declared.wanted.packages, numeric)),
             "sandbox": request.tier or None,
+            "numeric": numeric or None,
         },
         "limits": {"memory": options.memory, "time": options.timeout, "scratch": options.scratch},
         "results": options.results,
@@ -52,7 +55,7 @@ def _record(bundle: Bundle, declared: Declared, request: Submit) -> dict[str, ob
     }
 
 
-def _lines(bundle: Bundle, declared: Declared, request: Submit) -> list[str]:
+def _lines(bundle: Bundle, declared: Declared, request: Submit, numeric: str) -> list[str]:
     options, wanted = declared.options, declared.wanted
     width = max(len(str(len(content))) for _, content in bundle.files)
     lines = [f"{len(content):>{width}}  {path}" for path, content in bundle.files]
@@ -63,8 +66,9 @@ def _lines(bundle: Bundle, declared: Declared, request: Submit) -> list[str]:
     if bundle.argv:
         lines.append(f"arguments: {' '.join(map(repr, bundle.argv))}")
     lines.append(f"imports of installed packages: {', '.join(bundle.imports) or 'none'}")
-    needs = [*(["Python " + wanted.python] if wanted.python else []), *wanted.packages]
+    needs = [*(["Python " + wanted.python] if wanted.python else []), *pin_numpy(wanted.packages, numeric)]
     needs += [f"sandbox tier {request.tier}"] if request.tier else []
+    needs += [f"numeric class {numeric}"] if numeric else []
     lines.append(f"needs: {', '.join(needs) or 'nothing'}")
     limits = {
         "memory": None if options.memory is None else format_size(options.memory),
@@ -77,3 +81,14 @@ def _lines(bundle: Bundle, declared: Declared, request: Submit) -> list[str]:
         lines.append(f"known only when the project runs: {', '.join(declared.computed)}")
     lines.append("nothing was sent")
     return lines
+
+
+def _numeric(bundle: Bundle, declared: Declared) -> str:
+    """The numeric class that the job would need, as far as its source tells; nothing for any. What its packages
+    import in turn is known when it runs: they may use numpy too."""
+    from peernet.runtime.numeric import measure_own
+
+    asked = declared.options.numeric
+    if asked != SAME:
+        return asked or ""
+    return measure_own(numpy=uses_numpy(bundle.imports, declared.wanted.packages))

@@ -52,7 +52,7 @@ def look(request: Submit, home: Home, seconds: float) -> Look:
 
 async def _look(request: Submit, home: Home, printed: Callable[[str], None]) -> Finished | None:
     executor = make_executor(None, home.scratch_folder, BoxConfig())
-    names = ("slice_size", "replicas", "quorum", "timeout", "memory", "scratch", "confidence")
+    names = ("slice_size", "replicas", "quorum", "timeout", "memory", "scratch", "confidence", "numeric")
     overrides = {name: getattr(request, name) for name in names if getattr(request, name) is not None}
     try:
         host = await executor.open_host(request.host_bundle, overrides, printed)

@@ -55,6 +55,7 @@ class Choices:
     scratch: str | None = None
     confidence: float | None = None
     on_error: str | None = None
+    numeric: str | None = None
     require_sandbox: str | None = None
     sandbox_tier: str | None = None
     dry_run: bool = False
@@ -128,6 +129,7 @@ def prepare(choices: Choices) -> Submit:
         memory=choices.memory,
         scratch=choices.scratch,
         confidence=choices.confidence,
+        numeric=choices.numeric,
     )
     if choices.local is not None and not 1 <= choices.local <= MAX_WORKERS:
         raise UsageError(f"--local {choices.local}: a local swarm has 1 to {MAX_WORKERS} workers")
@@ -159,6 +161,7 @@ def prepare(choices: Choices) -> Submit:
         scratch=options.scratch,
         confidence=options.confidence,
         tier=choices.require_sandbox or "",
+        numeric=choices.numeric,
     )
 
 

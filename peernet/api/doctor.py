@@ -71,6 +71,7 @@ def diagnose(path: Path, machine: Machine | None = None) -> Diagnosis:
         (
             check_sandbox(home, machine),
             check_versions(status, machine),
+            check_numeric(machine),
             check_clock(status),
             check_disk(home, status, machine),
             check_ports(status, machine),
@@ -137,6 +138,15 @@ def check_versions(status: StatusReply | None, machine: Machine) -> Check:
         text = f"the running peer is peernet {status.version}, and this command {__version__}"
         return Check("versions", facts, (Problem(text, "restart the peer; its jobs go on", fatal=False),))
     return Check("versions", facts)
+
+
+def check_numeric(machine: Machine) -> Check:
+    """Which class of machines computes floating point as this one does, to the last bit: for `numeric=`."""
+    try:
+        return Check("numeric", {"class": machine.numeric()})
+    except PeernetError as error:
+        remedy = "run `python -m peernet.box.numeric.arrays`, which shows why; other jobs work all the same"
+        return Check("numeric", {"class": None}, (Problem(str(error), remedy, fatal=False),))
 
 
 def check_clock(status: StatusReply | None) -> Check:

@@ -74,6 +74,7 @@ def submit(
     sandbox_tier: Literal["A", "B", "C"] | None = None,
     confidence: float | None = None,
     on_error: OnError | None = None,
+    numeric: str | None = None,
 ) -> Job:
     """Submit a project to the network of the peer that runs here, and return its job at once.
 
@@ -82,8 +83,8 @@ def submit(
         home: of the peer to submit through; the user's own by default.
         local: start this many worker peers on this machine for the job, and trust them.
         start_local: when no peer runs here, start a local swarm with a worker for each core. False: refuse.
-        slice_size, replicas, quorum, confidence, timeout, name, on_error: override what the decorator
-            says.
+        slice_size, replicas, quorum, confidence, timeout, name, on_error, numeric: override what the decorator
+            says; numeric="any" asks for no class.
         patience: seconds to wait for enough peers before the job fails.
         memory, scratch: override what the decorator says, as bytes or a text such as "512MiB".
         require_sandbox: the lowest sandbox tier that may execute the job; any by default.
@@ -93,7 +94,14 @@ def submit(
         ProjectError, CannotTravelError: the project or one of its first arguments is wrong.
         NoPeerRunningError: no peer runs here and `start_local` is false.
     """
-    needs = make_options(memory=memory, scratch=scratch, replicas=replicas, quorum=quorum, confidence=confidence)
+    needs = make_options(
+        memory=memory,
+        scratch=scratch,
+        replicas=replicas,
+        quorum=quorum,
+        confidence=confidence,
+        numeric=numeric,
+    )
     if require_sandbox not in (None, "A", "B"):
         raise UsageError(f"require_sandbox={require_sandbox!r}: it must be 'A' or 'B', or None for any tier")
     errors = "" if on_error is None else read_on_error(on_error)
@@ -112,6 +120,7 @@ def submit(
         scratch=needs.scratch,
         tier=require_sandbox or "",
         confidence=confidence,
+        numeric=numeric,
     )
     return submit_request(
         request, open_home(home), local=local, start_local=start_local, sandbox_tier=sandbox_tier

@@ -16,6 +16,7 @@ from peernet.api.client import ControlClient
 from peernet.config.box import BoxConfig
 from peernet.config.doctor import ASK_SECONDS
 from peernet.errors import NoPeerRunningError
+from peernet.runtime.numeric import measure_own
 from peernet.sandbox import Findings, probe
 from peernet.storage.home import Home
 from peernet.storage.keyfile import load_or_create_key
@@ -69,6 +70,11 @@ def refusal_to_listen() -> str:
         return str(error)
 
 
+def numeric() -> str:
+    """Return the numeric class, of numpy too if it is installed. Raises BoxError."""
+    return measure_own(numpy=True)
+
+
 def free_bytes(folder: Path) -> int:
     """Return the bytes that this user may still write where a folder is. Raises OSError."""
     return shutil.disk_usage(folder).free
@@ -83,5 +89,6 @@ class Machine:
     ask: Callable[[Home], StatusReply | None] = ask
     probe: Callable[[Path, BoxConfig], Findings] = probe
     versions: Callable[[], dict[str, str | None]] = versions
+    numeric: Callable[[], str] = numeric
     free_bytes: Callable[[Path], int] = free_bytes
     refusal_to_listen: Callable[[], str] = refusal_to_listen

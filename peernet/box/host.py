@@ -39,6 +39,7 @@ from peernet.box.hostmessages import (
     WereCut,
 )
 from peernet.box.messages import clip
+from peernet.box.numeric.own import needed_class
 from peernet.config.box import BoxConfig
 from peernet.errors import (
     BoxError,
@@ -54,6 +55,7 @@ from peernet.project import Bundle, Cutter, FailedCall, Folder, load_project, ma
 from peernet.project.checks import Checker
 from peernet.project.comparing import Comparer
 from peernet.project.declare import check_errors
+from peernet.project.numeric import pin_numpy, uses_numpy
 from peernet.project.options import read_on_error
 from peernet.project.pickledresults import load_results, pickle_result
 from peernet.project.trace import describe
@@ -64,7 +66,9 @@ from peernet.types import Digest
 
 _DIGEST = 32
 _INDEX = 8
-_OVERRIDES = frozenset({"slice_size", "replicas", "quorum", "timeout", "memory", "scratch", "confidence"})
+_OVERRIDES = frozenset(
+    {"slice_size", "replicas", "quorum", "timeout", "memory", "scratch", "confidence", "numeric"}
+)
 
 _FAILURES: dict[type[BaseException], Failure] = {
     TaskError: Failure.TASK,
@@ -119,6 +123,7 @@ class JobHost:
         project = load_project(bundle, self.source)
         options = override(project.options, **_known(request.overrides))
         wanted = wanted_by(bundle, options.requirements)
+        numeric = needed_class(options.numeric, uses_numpy(bundle.imports, wanted.packages))
         self._pickles = options.results == "pickle"
         self._classes = classes_of(project.function, project.keep_if, project.stop_when, project.reduce)
         on_error = read_on_error(bundle.on_error or options.on_error)
@@ -143,13 +148,14 @@ class JobHost:
             memory=options.memory,
             scratch=options.scratch,
             python=wanted.python,
-            packages="\n".join(wanted.packages),
+            packages="\n".join(pin_numpy(wanted.packages, numeric)),
             reuse=options.reuse,
             pickles=self._pickles,
             confidence=options.confidence,
             checks=self._checker is not None,
             retries=on_error == "retry",
             compares=self._comparer is not None,
+            numeric=numeric,
         )
 
     def _cut(self, request: Cut) -> WereCut:

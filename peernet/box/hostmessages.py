@@ -101,7 +101,7 @@ class HostOpened(Message):
     `stop_when`. memory, scratch: bytes for a slice. python: versions that it runs on, "" for any. packages:
     requirements, a line each. reuse: slices may share a process. pickles: results travel as pickles. confidence:
     in place of replicas and quorum. retries: slices that fail are run again. checks: it has a `check`. compares:
-    it has an `equal`.
+    it has an `equal`. numeric: the numeric class that its results need, "" for any.
     """
 
     name: str
@@ -122,6 +122,7 @@ class HostOpened(Message):
     checks: bool = False
     retries: bool = False
     compares: bool = False
+    numeric: str = ""
 
 
 @dataclass(frozen=True, slots=True)

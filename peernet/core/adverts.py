@@ -129,6 +129,7 @@ class Adverts:
             slice_seconds=caps.seconds,
             slice_scratch=caps.scratch,
             builds=self._ctx.config.lend.build,
+            numeric=machine.numeric,
         )
 
     def _free(self) -> int:
@@ -223,11 +224,12 @@ class Adverts:
 
     def _unfit(self, told: Advert, current: Advert) -> bool:
         """Whether an owner would judge by the one what the other does not bear out."""
-        if (told.cores, told.python, told.tier, told.packages) != (
+        if (told.cores, told.python, told.tier, told.packages, told.numeric) != (
             current.cores,
             current.python,
             current.tier,
             current.packages,
+            current.numeric,
         ):
             return True
         return abs(told.memory - current.memory) >= self._bounds.advert_change * told.memory

@@ -113,7 +113,8 @@ class OpenBox(msgspec.Struct, frozen=True, gc=False):
     """Start a box for a job's slices, `slots` at once; its bundle is a stored blob. Done(None).
 
     seconds, memory, scratch: what its slices may use, as in `RunSlice`. reuse: they may share a process. lock: of
-    the packages to put on their path, empty where this machine has them. own: the job is of an own key."""
+    the packages to put on their path, empty where this machine has them. own: the job is of an own key.
+    numeric: the numeric class that the box has to be of, empty for any."""
 
     id: int
     job: JobId
@@ -125,6 +126,7 @@ class OpenBox(msgspec.Struct, frozen=True, gc=False):
     reuse: bool = False
     lock: bytes = b""
     own: bool = False
+    numeric: str = ""
 
 
 class RunSlice(msgspec.Struct, frozen=True, gc=False):
@@ -148,6 +150,11 @@ class KillSlice(msgspec.Struct, frozen=True, gc=False):
     id: int
 
 
+class MeasureNumpy(msgspec.Struct, frozen=True, gc=False):
+    """Measure what numpy computes with this machine's own packages. It has no outcome: the next `MachineMeasured`
+    tells it. Once is enough, and more are no harm."""
+
+
 class CloseBox(msgspec.Struct, frozen=True, gc=False):
     """End a job's box and all that runs in it."""
 
@@ -168,6 +175,7 @@ class OpenHost(msgspec.Struct, frozen=True, gc=False):
     memory: int | None = None
     scratch: int | None = None
     confidence: float | None = None
+    numeric: str | None = None
 
 
 class LockPackages(msgspec.Struct, frozen=True, gc=False):
@@ -279,6 +287,7 @@ Effect = (
     | RunSlice
     | KillSlice
     | CloseBox
+    | MeasureNumpy
     | OpenHost
     | LockPackages
     | Cut

@@ -144,7 +144,7 @@ class HostOpened:
     empty for any. packages: requirements. reuse: slices may share a process. pickles: results are pickles.
     retries: slices that fail are run again before that counts.
     checks: results prove themselves, by the project's own `check`. compares: results may be equal although their
-    bytes differ, by its own `equal`.
+    bytes differ, by its own `equal`. numeric: the numeric class that peers must have, empty for any.
     """
 
     name: str
@@ -165,6 +165,7 @@ class HostOpened:
     checks: bool = False
     retries: bool = False
     compares: bool = False
+    numeric: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,8 @@ class Listening(msgspec.Struct, frozen=True, gc=False):
 @dataclass(frozen=True, slots=True)
 class MachineMeasured:
     """This machine now, for the advert. load: 1-minute load over cores; memory: bytes free to lend. packages: what
-    the advert tells of those installed, as "name==version". installed: all of them, versions by canonical name."""
+    the advert tells of those installed, as "name==version". installed: all of them, versions by canonical name.
+    numeric: the numeric class (`project.numeric`), of numpy too once it was measured."""
 
     cores: int
     memory: int
@@ -211,6 +213,7 @@ class MachineMeasured:
     tier: str
     packages: tuple[str, ...] = ()
     installed: Mapping[str, str] = field(default_factory=dict)
+    numeric: str = ""
 
 
 class JoinAsked(msgspec.Struct, frozen=True, gc=False):
@@ -226,7 +229,8 @@ class Submission:
 
     overrides: of the decorator's values; None where not given. trusted: peers whose single execution is believed
     for this job (`--local`). needs_python: minor version needed, or empty. tier: the lowest sandbox tier that may
-    run it, or empty. policy: how results are verified, by name, in place of what the project declares.
+    run it, or empty. policy: how results are verified, by name, in place of what the project declares. numeric: as
+    the decorator's; None where not given.
     """
 
     host_bundle: Digest
@@ -245,6 +249,7 @@ class Submission:
     tier: str = ""
     confidence: float | None = None
     policy: str = ""
+    numeric: str | None = None
 
 
 class SubmitAsked(msgspec.Struct, frozen=True, gc=False):

@@ -124,6 +124,7 @@ def parallel(
     on_error: OnError = "fail",
     check: Callable[[Any, Any], bool] | None = None,
     equal: Callable[[Any, Any], bool] | Literal["allclose"] | None = None,
+    numeric: str | None = None,
 ) -> Callable[[Callable[P, R]], Project[P, R]]:
     """Declare that a function is to be called once for each input, on the computers of the group.
 
@@ -186,6 +187,11 @@ def parallel(
             Those of a slice are grouped around medoids: the one that is equal to most others, the smaller digest
             first, stands for itself and its equals, and so on with the rest; a group votes as one, and its medoid
             is what is accepted. What `equal` raises is treated as what `check` does. Not together with check.
+        numeric: "same": only peers take part that compute floating point as the submitting one does, to the last
+            bit: those of its numeric class, which is its system, C library, SIMD level and interpreter, and where
+            the project uses numpy, its version, BLAS and kernel (`peernet.project.numeric`). Or a class as
+            `peernet doctor` and `peernet peers --json` show it, or the beginning of one. Pin other packages that
+            compute, such as scipy, by requirements. None: any peer. Where too few are of one class, use equal.
 
     Returns:
         A decorator; what it returns is a `Project`, still callable like the function.
@@ -208,6 +214,7 @@ def parallel(
         results=results,
         confidence=confidence,
         on_error=on_error,
+        numeric=numeric,
     )
     if not is_iterable(over) and not callable(over):
         raise ProjectError(

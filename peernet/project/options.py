@@ -18,6 +18,7 @@ from peernet.config.project import (
     MOST_CONFIDENCE,
 )
 from peernet.errors import ProjectError
+from peernet.project.numeric import read_numeric
 from peernet.project.sizes import read_size
 from peernet.results import short_repr
 
@@ -49,6 +50,7 @@ class Options:
     reuse: slices of the job may share a process.
     results: "data" or "pickle".
     on_error: "fail", "skip" or "retry".
+    numeric: the numeric class of the peers, or its beginning, or "same" for that of the submitter; None for any.
     """
 
     slice_size: int | None = None
@@ -65,6 +67,7 @@ class Options:
     results: Results = "data"
     confidence: float | None = None
     on_error: OnError = "fail"
+    numeric: str | None = None
 
 
 def make_options(
@@ -83,6 +86,7 @@ def make_options(
     results: object = "data",
     confidence: object = None,
     on_error: object = "fail",
+    numeric: object = None,
 ) -> Options:
     """Check values from anywhere and complete replicas and quorum.
 
@@ -123,6 +127,7 @@ def make_options(
         results=_results(results),
         confidence=sure,
         on_error=read_on_error(on_error),
+        numeric=read_numeric(numeric),
     )
 
 
@@ -137,6 +142,7 @@ def override(
     memory: int | None = None,
     scratch: int | None = None,
     confidence: float | None = None,
+    numeric: str | None = None,
 ) -> Options:
     """The options with what the command line says instead; None leaves a value as the project has it.
 
@@ -163,6 +169,7 @@ def override(
         memory=options.memory if memory is None else memory,
         scratch=options.scratch if scratch is None else scratch,
         confidence=options.confidence if confidence is None else confidence,
+        numeric=options.numeric if numeric is None else numeric,
     )
     return replace(
         options,
@@ -174,6 +181,7 @@ def override(
         memory=checked.memory,
         scratch=checked.scratch,
         confidence=checked.confidence,
+        numeric=checked.numeric,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import trio
@@ -41,6 +42,7 @@ from peernet.core.events import (
 )
 from peernet.errors import BoxError, LockError, PeernetError
 from peernet.runtime.failures import to_failure
+from peernet.runtime.numericboxes import NumericBoxes
 from peernet.runtime.packages import Packages
 from peernet.runtime.payloads import Payloads
 from peernet.sandbox import Box, Executor, HostBox
@@ -64,12 +66,16 @@ BoxEffect = (
 
 E = TypeVar("E", bound=BoxEffect)
 
+_OVERRIDES = ("slice_size", "replicas", "quorum", "timeout", "memory", "scratch", "confidence", "numeric")
+"""What a submission may say in place of the project."""
+
 
 class Boxes:
     """The boxes of one peer.
 
     Args:
-        executor: starts them. packages: what jobs need installed. payloads: turns digests into bytes and back.
+        executor: starts them. packages: what jobs need installed. numeric: what they compute alike with. payloads:
+            turns digests into bytes and back.
         post: takes outcomes.
         nursery: where the work runs. printed: is told what a project prints in its job host.
     """
@@ -78,6 +84,7 @@ class Boxes:
         self,
         executor: Executor,
         packages: Packages,
+        numeric: NumericBoxes,
         payloads: Payloads,
         config: Config,
         post: Callable[[Event], None],
@@ -86,6 +93,7 @@ class Boxes:
     ) -> None:
         self._executor = executor
         self._packages = packages
+        self._numeric = numeric
         self._payloads = payloads
         self._limits = default_limits(config.box)
         self._post = post
@@ -155,12 +163,16 @@ class Boxes:
             return
         with self._opening(effect.job) as scope:
             bundle = await self._payloads.get(Payload(effect.bundle, 0))
-            opener = partial(
-                self._executor.open_box, bundle, self._allowed(effect), effect.slots, reuse=effect.reuse
-            )
+            opener = partial(self._open_fit_box, effect, bundle)
             box = await self._packages.equip(opener, effect.lock, effect.own) if effect.lock else await opener()
             await self._close_if_cancelled(scope, box)
             self._boxes[effect.job] = box
+
+    async def _open_fit_box(self, effect: OpenBox, bundle: bytes, environment: Path | None = None) -> Box:
+        await self._numeric.require(effect.numeric, environment)
+        return await self._executor.open_box(
+            bundle, self._allowed(effect), effect.slots, environment=environment, reuse=effect.reuse
+        )
 
     async def _run_slice(self, effect: RunSlice) -> SliceOutcome:
         box = self._boxes.get(effect.job)
@@ -197,9 +209,7 @@ class Boxes:
         with self._opening(effect.job) as scope:
             bundle = await self._payloads.get(Payload(effect.bundle, 0))
             overrides: dict[str, object] = {
-                name: getattr(effect, name)
-                for name in ("slice_size", "replicas", "quorum", "timeout", "memory", "scratch", "confidence")
-                if getattr(effect, name) is not None
+                name: getattr(effect, name) for name in _OVERRIDES if getattr(effect, name) is not None
             }
             host = await self._executor.open_host(bundle, overrides, lambda text: self._printed(effect.job, text))
             await self._close_if_cancelled(scope, host)
@@ -224,6 +234,7 @@ class Boxes:
             checks=opened.checks,
             retries=opened.retries,
             compares=opened.compares,
+            numeric=opened.numeric,
         )
 
     async def _lock(self, effect: LockPackages) -> bytes:

@@ -12,6 +12,7 @@ import trio
 
 from peernet.core.effects import (
     Effect,
+    MeasureNumpy,
     Note,
     PinBlob,
     UnpinBlobs,
@@ -31,6 +32,7 @@ from peernet.runtime.driver import Driver
 from peernet.runtime.failures import to_error
 from peernet.runtime.groups import unwrapped
 from peernet.runtime.network import NetEffect, Network
+from peernet.runtime.numericboxes import NumericBoxes
 from peernet.runtime.options import PeerOptions
 from peernet.runtime.packages import Packages
 from peernet.runtime.payloads import Payloads
@@ -79,6 +81,9 @@ class Node:
         self.payloads = Payloads(self.blobs, surroundings.blocking)
         self.packages = Packages(home.root / "environments", options, surroundings.blocking)
         self._executor = executor
+        self._numeric = NumericBoxes(
+            executor, surroundings.numeric, surroundings.blocking, options.config.box, self.warn
+        )
         clock, secret = surroundings.clock, surroundings.secret
         instance = Instance(secret(16))
         self.core = surroundings.core(
@@ -150,6 +155,7 @@ class Node:
             self._boxes = Boxes(
                 self._executor,
                 self.packages,
+                self._numeric,
                 self.payloads,
                 self.options.config,
                 self.driver.post,
@@ -188,10 +194,18 @@ class Node:
         surroundings = self.surroundings
         speed = await surroundings.blocking(surroundings.measure_speed)
         installed = await surroundings.blocking(surroundings.installed)
-        while True:
+        await self._numeric.start()
+
+        def tell() -> None:
             measured = surroundings.measure(self.findings.tier, speed)
-            self.driver.post(replace(measured, packages=installed.told, installed=installed.versions))
-            await trio.sleep(MEASURE_SECONDS)
+            told, versions = installed.told, installed.versions
+            self.driver.post(replace(measured, packages=told, installed=versions, numeric=self._numeric.own))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._numeric.serve, tell)
+            while True:
+                tell()
+                await trio.sleep(MEASURE_SECONDS)
 
     def _heard(self, event: Event) -> None:
         self.vitals.heard(event)
@@ -202,6 +216,8 @@ class Node:
             self._network.carry(effect)
         elif isinstance(effect, BoxEffect):
             self._boxes.carry(effect)
+        elif isinstance(effect, MeasureNumpy):
+            self._numeric.want_numpy()
         elif isinstance(effect, PinBlob):
             self._pin(effect)
         elif isinstance(effect, UnpinBlobs):

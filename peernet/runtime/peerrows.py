@@ -15,7 +15,10 @@ from peernet.wire.control import Health, PeerRow, StatusReply, WorkerState
 if TYPE_CHECKING:
     from peernet.runtime.node import Node
 
-_ADVERTISED = ("cores", "memory", "slots", "free", "load", "speed", "python", "platform", "tier", "serves")
+_ADVERTISED = (
+    *("cores", "memory", "slots", "free", "load", "speed"),
+    *("python", "platform", "tier", "serves", "numeric"),
+)
 """What an advert says of its peer and a row repeats."""
 
 

@@ -148,6 +148,7 @@ class Service:
             scratch=request.scratch,
             tier=request.tier,
             confidence=request.confidence,
+            numeric=request.numeric,
         )
         answer = await self._node.ask(lambda number: SubmitAsked(number, submission), self._stop_unwanted)
         return cast(JobId, answer)

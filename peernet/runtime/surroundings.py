@@ -16,6 +16,7 @@ from peernet.core.node import NodeCore
 from peernet.net import TcpTransport, Transport
 from peernet.runtime.clock import Clock, system_clock
 from peernet.runtime.machine import Installed, measure, measure_speed, read_installed
+from peernet.runtime.numeric import measure_machine
 from peernet.runtime.options import PeerOptions
 from peernet.sandbox import Findings, choose
 from peernet.storage.blobs import BlobStore
@@ -61,9 +62,9 @@ class Surroundings:
     transport: carries the bytes of connections; what passes over it is encrypted in any case. clock: reads both
     clocks; the monotonic one must be trio's own when trio's is virtual. secret: n unpredictable bytes, for keys,
     nonces and seeds. findings: how boxes can be run, in this folder. measure_speed, measure: what the advert
-    says of the machine. installed: the packages that boxes can import. blocking: where long work runs, a thread.
-    control: whether the control socket is served. core: makes the core, with the arguments of `NodeCore`. journal,
-    blobs: open what is kept.
+    says of the machine. installed: the packages that boxes can import. numeric: its numeric class, numpy apart.
+    blocking: where long work runs, a thread. control: whether the control socket is served. core: makes the core,
+    with the arguments of `NodeCore`. journal, blobs: open what is kept.
     """
 
     transport: Transport = field(default_factory=TcpTransport)
@@ -73,6 +74,7 @@ class Surroundings:
     measure_speed: Callable[[], float] = measure_speed
     measure: Callable[[str | None, float], MachineMeasured] = measure
     installed: Callable[[], Installed] = read_installed
+    numeric: Callable[[], str] = measure_machine
     blocking: Blocking = in_thread
     control: bool = True
     core: Callable[..., NodeCore] = NodeCore

@@ -13,6 +13,8 @@ from peernet.config.environments import (
     MAX_REQUIREMENT_CHARS,
     MAX_REQUIREMENTS,
 )
+from peernet.config.numeric import MAX_CLASS_CHARS
+from peernet.project.numeric import NUMERIC_PATTERN
 from peernet.wire.base import (
     Addresses,
     Count,
@@ -38,6 +40,7 @@ TOMBSTONE = "peernet/tombstone/1"
 
 PackageText = Annotated[str, Meta(max_length=MAX_PACKAGE_CHARS)]
 RequirementText = Annotated[str, Meta(max_length=MAX_REQUIREMENT_CHARS)]
+NumericText = Annotated[str, Meta(max_length=MAX_CLASS_CHARS, pattern=NUMERIC_PATTERN)]
 
 
 class Advert(Message, frozen=True, array_like=True, gc=False):
@@ -46,7 +49,8 @@ class Advert(Message, frozen=True, array_like=True, gc=False):
     "3.11"; platform: "linux-x86_64"; tier: sandbox tier, empty when it does not execute; serves: whose code it
     runs; paused: why it takes no work now, else empty; packages: "name==version" of what its boxes can import,
     sorted, perhaps not all; slice_memory, slice_seconds, slice_scratch: the most that it lends to a stranger's
-    slice, in bytes and seconds, 0 where it does not say; builds: whose jobs get packages that it lacks."""
+    slice, in bytes and seconds, 0 where it does not say; builds: whose jobs get packages that it lacks; numeric:
+    its numeric class (`project.numeric`), of numpy too once it was asked for."""
 
     instance: InstanceKey
     cores: SmallCount
@@ -65,12 +69,14 @@ class Advert(Message, frozen=True, array_like=True, gc=False):
     slice_seconds: Seconds = 0.0
     slice_scratch: Count = 0
     builds: Literal["none", "mine", "anyone"] = "none"
+    numeric: NumericText = ""
 
 
 class Needs(Message, frozen=True, array_like=True, gc=False):
     """What a worker must have. python: a minor version as "3.11", a range as ">=3.11", or empty for any; tier: the
     lowest sandbox tier, or empty; packages: requirements (PEP 508); memory, scratch: bytes, and seconds: of
-    wall-clock time, that a slice may use, 0 for the worker's default."""
+    wall-clock time, that a slice may use, 0 for the worker's default; numeric: the beginning of the worker's
+    numeric class (`project.numeric`), or empty for any."""
 
     python: RequirementText
     memory: Count
@@ -78,6 +84,7 @@ class Needs(Message, frozen=True, array_like=True, gc=False):
     packages: Annotated[tuple[RequirementText, ...], Meta(max_length=MAX_REQUIREMENTS)] = ()
     seconds: Seconds = 0.0
     scratch: Count = 0
+    numeric: NumericText = ""
 
 
 class Manifest(Message, frozen=True, array_like=True, gc=False):

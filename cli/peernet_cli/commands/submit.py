@@ -33,6 +33,12 @@ from peernet_cli.terminal import Terminal
 @click.option("--time", "--timeout", "timeout", type=float, metavar="SECONDS", help="How long one slice may run.")
 @click.option("--scratch", metavar="SIZE", help="What a slice may write to its working folder, such as 1GiB.")
 @click.option(
+    "--numeric",
+    metavar="CLASS",
+    help="Run only where floating point comes out alike to the last bit: 'same' as here, or a class as `peernet "
+    "doctor` shows it, or 'any'.",
+)
+@click.option(
     "--require-sandbox", type=click.Choice(["A", "B"]), help="Run only where the sandbox is at least of this tier."
 )
 @click.option("--sandbox-tier", type=click.Choice(["A", "B", "C"]), help="The tier of the local swarm's workers.")

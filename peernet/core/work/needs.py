@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from peernet.config.environments import MAX_LISTED_CHARS, MAX_LISTED_PACKAGES, MAX_PACKAGE_CHARS
+from peernet.project.numeric import lacks_class, platform_of
 from peernet.project.requirements import is_version_in, lacking
 from peernet.project.sizes import format_size
 from peernet.wire.signed import Advert, Needs
@@ -44,9 +45,13 @@ class Machine(Protocol):
     @property
     def tier(self) -> str: ...
 
+    @property
+    def numeric(self) -> str: ...
+
 
 def lacks(needs: Needs, machine: Machine, caps: Caps) -> str:
-    """Return what a machine lacks for a job, packages apart, as in "Python 3.11", or nothing."""
+    """Return what a machine lacks for a job, as in "Python 3.11", or nothing. Packages are apart, and so are the
+    facts of its numeric class that depend on them."""
     if not machine.tier:
         return "a box to run code in"
     if not fits_python(needs.python, machine.python):
@@ -63,7 +68,7 @@ def lacks(needs: Needs, machine: Machine, caps: Caps) -> str:
         return "a folder to write to (its sandbox is of tier B)"
     if caps.scratch and needs.scratch > caps.scratch:
         return f"{format_size(needs.scratch)} of scratch for a slice"
-    return ""
+    return lacks_class(platform_of(machine.numeric), platform_of(needs.numeric))
 
 
 def lacks_packages(needs: Needs, installed: Mapping[str, str]) -> tuple[str, ...]:
@@ -79,8 +84,11 @@ def told_lack(needs: Needs, advert: Advert, *, builds: bool = False) -> str:
     """Return what a peer lacks for a job as far as its advert tells, or nothing. See `lacks` for the form.
 
     builds: it would build the packages that it lacks."""
-    caps = Caps(advert.slice_memory, advert.slice_seconds, advert.slice_scratch)
-    return lacks(needs, advert, caps) or ("" if builds else told_packages(needs, advert))
+    lack = lacks(needs, advert, Caps(advert.slice_memory, advert.slice_seconds, advert.slice_scratch))
+    missing = told_packages(needs, advert)
+    if lack or missing:
+        return lack or ("" if builds else missing)
+    return lacks_class(advert.numeric, needs.numeric)
 
 
 def told_packages(needs: Needs, advert: Advert) -> str:

@@ -36,6 +36,7 @@ class Submit(ControlMessage, frozen=True):
     scratch: int | None = None
     tier: str = ""
     confidence: float | None = None
+    numeric: str | None = None
 
 
 class ListJobs(ControlMessage, frozen=True):

@@ -52,6 +52,7 @@ class PeerRow(msgspec.Struct, frozen=True):
     tier: str | None = None
     serves: str | None = None
     paused: str | None = None
+    numeric: str | None = None
 
 
 class MarkRow(msgspec.Struct, frozen=True):

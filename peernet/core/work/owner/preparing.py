@@ -68,6 +68,7 @@ class Preparation:
                 given.memory,
                 given.scratch,
                 given.confidence,
+                given.numeric,
             ),
             self._on_opened,
         )
@@ -189,4 +190,5 @@ def _needs(given: Submission, opened: HostOpened) -> Needs:
         packages=opened.packages,
         seconds=opened.timeout or 0.0,
         scratch=opened.scratch or 0,
+        numeric=opened.numeric,
     )

@@ -110,6 +110,7 @@ class Boxes:
                 manifest.reuse,
                 lock,
                 lending.is_own(held.owner),
+                manifest.needs.numeric,
             ),
             partial(self._opened, held, held.box_round),
         )

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from peernet.config.project import MAX_SECONDS
 from peernet.core.adverts import Adverts
 from peernet.core.context import Context
+from peernet.core.effects import MeasureNumpy
 from peernet.core.work.needs import Caps, lacks, lacks_packages, listed
 from peernet.errors import ProjectError
+from peernet.project.numeric import lacks_class, tells_numpy
 from peernet.types import PeerId
 from peernet.wire.signed import Needs
 
@@ -64,14 +66,26 @@ class Lending:
             missing = self._packages(needs, machine.installed)
         except ProjectError as error:
             return f"a way to read its needs: {error}"
-        if lack or not missing or not self.builds_for(owner):
-            return lack or missing
+        if lack or not missing:
+            return lack or lacks_class(machine.numeric, needs.numeric)
+        if not self.builds_for(owner):
+            return missing
         return f"{missing}, and the submitter locked no wheels to build it from" if lock == b"" else ""
 
     def builds_for(self, owner: PeerId) -> bool:
         """Return whether packages that a job of this owner needs are built here."""
         build = self._ctx.config.lend.build
         return build == "anyone" or (build == "mine" and self.is_own(owner))
+
+    def must_measure(self, needs: Needs) -> bool:
+        """Return whether `lack` can't tell yet, since it is not known what numpy computes here. Then that is
+        measured once, and told by the next measurement. What is built for a job is measured when its box opens."""
+        machine = self._adverts.measured
+        known = machine is not None and tells_numpy(machine.numeric)
+        if known or not tells_numpy(needs.numeric) or not self.has_packages(needs):
+            return False
+        self._ctx.emit(MeasureNumpy())
+        return True
 
     def has_packages(self, needs: Needs) -> bool:
         """Return whether all packages that a job needs are installed. `lack` has been asked of it before."""

@@ -100,13 +100,13 @@ class Pulls:
         )
 
     def _fits(self, known: Known) -> bool:
-        """Whether this machine has what a job needs; why not is told once."""
+        """Whether this machine is known to have what a job needs; why not is told once."""
         owner, job = known.key
         lack = self._lending.lack(owner, known.offer.needs)
         if lack and lack != known.told:
             self._ctx.note(Note("work", f"leaves a job alone: this machine lacks {lack}", job=job, peer=owner))
         known.told = lack
-        return not lack
+        return not lack and not self._lending.must_measure(known.offer.needs)
 
     def _draws(self, known: Known) -> bool:
         """Whether this peer is one of those that ask. A busy one asks only when the free are too few."""
