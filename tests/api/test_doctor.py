@@ -15,6 +15,7 @@ from peernet.api.doctor import Check, Diagnosis, diagnose
 from peernet.api.machine import Machine, ask, bubblewrap_version, free_bytes, refusal_to_listen, versions
 from peernet.config.doctor import MIN_FREE_BYTES, UNREACHED_SECONDS
 from peernet.errors import BoxError, KeyFileError, ProtocolError, StorageError
+from peernet.project.numeric import read_numeric
 from peernet.sandbox import Findings
 from peernet.storage.home import Home
 from peernet.wire.control import Health, StatusReply, WorkerState
@@ -38,6 +39,7 @@ GOOD = Machine(
     ask=lambda home: STATUS,
     probe=lambda scratch, config: Findings("A", ("tier A works",), ("A", "B", "C")),
     versions=lambda: VERSIONS,
+    numeric=lambda: "linux-x86_64/glibc-2.36",
     free_bytes=lambda folder: 100 * GIB,
     refusal_to_listen=lambda: "",
 )
@@ -82,6 +84,7 @@ def test_a_good_machine_has_no_problems_and_a_stable_shape(tmp_path: Path) -> No
         "ok": True,
         "sandbox": {"tier": "A", "findings": ["tier A works"]},
         "versions": {"peernet": __version__} | VERSIONS,
+        "numeric": {"class": "linux-x86_64/glibc-2.36"},
         "clock": {"behind": 0.2, "compared": 3, "tolerated": 60.0},
         "disk": {"free": 100 * GIB, "needed": MIN_FREE_BYTES, "blob_bytes": GIB, "blob_quota": 10 * GIB},
         "ports": {
@@ -257,3 +260,20 @@ def test_bubblewrap_is_asked_for_its_version(tmp_path: Path, monkeypatch: pytest
     assert bubblewrap_version() == "0.11.0"
     program.write_text("no program")
     assert bubblewrap_version() is None
+
+
+def test_a_numeric_class_that_can_not_be_measured_is_no_fatal_fault(tmp_path: Path) -> None:
+    def broken() -> str:
+        raise BoxError("the numeric class of this machine can't be measured: no numbers")
+
+    found = examine(tmp_path, numeric=broken)
+    assert found.ok
+    numeric = check(found, "numeric")
+    (problem,) = numeric.problems
+    assert numeric.facts == {"class": None}
+    assert problem.text == "the numeric class of this machine can't be measured: no numbers"
+    assert "python -m peernet.box.numeric.arrays" in problem.remedy and not problem.fatal
+
+
+def test_the_real_numeric_class_can_be_asked_for() -> None:
+    assert read_numeric(Machine().numeric()) is not None

@@ -10,7 +10,20 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from peernet.wire.control import JobReply, JobRow, Results, SliceValue, Submit, Submitted, UnfitRow, Watch
+from peernet.runtime import numeric
+from peernet.wire.control import (
+    JobReply,
+    JobRow,
+    ListPeers,
+    PeerRow,
+    PeersReply,
+    Results,
+    SliceValue,
+    Submit,
+    Submitted,
+    UnfitRow,
+    Watch,
+)
 
 Run = Callable[..., Result]
 Write = Callable[..., str]
@@ -60,7 +73,8 @@ def test_a_dry_run_for_programs(peernet: Run, marked: str, json_lines: Any) -> N
     assert told["event"] == "dry-run" and told["project"] == "square"
     assert [file["path"] for file in told["files"]] == ["helper.py", "project.py"]
     assert told["bytes"] > sum(file["bytes"] for file in told["files"])
-    assert told["needs"] == {"python": ">=3.11", "requirements": ["numpy>=1.26", "scipy"], "sandbox": None}
+    needs = {"python": ">=3.11", "requirements": ["numpy>=1.26", "scipy"], "sandbox": None, "numeric": None}
+    assert told["needs"] == needs
     assert told["limits"] == {"memory": 128 << 20, "time": None, "scratch": None}
     assert (told["imports"], told["computed"], told["results"]) == (["numpy"], ["scratch"], "data")
 
@@ -156,3 +170,65 @@ def test_who_lacks_what_is_told_to_programs(peernet: Run, project: Write) -> Non
         "fit": 1,
         "unfit": [{"why": "lacks numpy>=2", "peers": ["12D3KooWa", "12D3KooWb"]}],
     }
+
+
+# --- the numeric class --------------------------------------------------------------------------------------
+
+SAME = "import math\n@peernet.parallel(over=range(4), numeric='same')\ndef sine(x): return math.sin(x)"
+OWN = "linux-x86_64/glibc-2.36/x86-64-v3/cpython-3.11/math-00000000"
+NUMPY = "numpy-2.1/openblas-0.3-zen"
+
+
+@pytest.fixture
+def own_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine is of a certain class, and measuring it costs nothing."""
+    monkeypatch.setattr(numeric, "measure_own", lambda *, numpy: f"{OWN}/{NUMPY}" if numpy else OWN)
+
+
+@pytest.mark.usefixtures("own_class")
+def test_a_dry_run_shows_the_class_that_same_stands_for(peernet: Run, project: Write, json_lines: Any) -> None:
+    done = peernet("submit", project(SAME), "--dry-run")
+    assert f"needs: numeric class {OWN}" in done.stdout.splitlines()
+    done = peernet("submit", project("import numpy\n" + SAME), "--dry-run")
+    assert f"needs: numpy==2.1, numeric class {OWN}/{NUMPY}" in done.stdout.splitlines()
+    (told,) = json_lines(peernet("submit", project("import numpy\n" + SAME), "--dry-run", "--json").stdout)
+    assert (told["needs"]["numeric"], told["needs"]["requirements"]) == (f"{OWN}/{NUMPY}", ["numpy==2.1"])
+
+
+@pytest.mark.parametrize(("given", "line"), [("any", "needs: nothing"), ("linux", "needs: numeric class linux")])
+def test_a_dry_run_shows_a_class_that_is_named(peernet: Run, project: Write, given: str, line: str) -> None:
+    assert line in peernet("submit", project(SAME), "--dry-run", "--numeric", given).stdout.splitlines()
+
+
+def test_the_numeric_class_reaches_the_peer(peernet: Run, project: Write, fake_peer: Any, lacking: None) -> None:
+    for given in ("same", "any", OWN):
+        peernet("submit", project(SQUARE), "--numeric", given)
+    peernet("submit", project(SQUARE))
+    assert [request.numeric for request in fake_peer.asked(Submit)] == ["same", "any", OWN, None]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("Linux", 'numeric=\'Linux\': it must be "same", "any", or a class as `peernet doctor` shows it'),
+        ("", "numeric='': it must be"),
+        (f"{OWN}/2.1", "its fact 6 is '2.1', where one that begins with 'numpy-' belongs"),
+    ],
+)
+def test_a_wrong_class_is_named(peernet: Run, project: Write, given: str, words: str) -> None:
+    done = peernet("submit", project(SQUARE), "--numeric", given)
+    assert done.exit_code == 2
+    assert words in done.stderr
+
+
+def test_a_wrong_class_in_the_project_is_named(peernet: Run, project: Write) -> None:
+    done = peernet("submit", project(SAME.replace("'same'", "'Same'")), "--dry-run")
+    assert done.exit_code == 2
+    assert "project.py: numeric='Same': it must be" in done.stderr
+
+
+def test_peers_tell_their_classes_to_programs(peernet: Run, fake_peer: Any, json_lines: Any) -> None:
+    rows = (PeerRow("12D3KooWA", True, True, True, (), numeric=OWN), PeerRow("12D3KooWB", False, False, True, ()))
+    fake_peer.answer(ListPeers, PeersReply(rows, {}))
+    (told,) = json_lines(peernet("peers", "--json").stdout)
+    assert [row["numeric"] for row in told["peers"]] == [OWN, None]

@@ -11,9 +11,11 @@ import trio
 import trio.testing
 
 from peernet.config import Config
+from peernet.config.box import BoxConfig
 from peernet.core.effects import CloseBox, OpenBox, RunSlice
 from peernet.core.events import Done, Event, Failed, SliceOutcome
 from peernet.runtime.boxes import Boxes
+from peernet.runtime.numericboxes import NumericBoxes
 from peernet.runtime.options import PeerOptions
 from peernet.runtime.packages import Packages
 from peernet.runtime.payloads import Payloads
@@ -78,6 +80,7 @@ async def world(tmp_path: Path, nursery: trio.Nursery, autojump_clock: Any) -> A
             self.boxes = Boxes(
                 self.executor,  # type: ignore[arg-type]
                 Packages(tmp_path / "environments", PeerOptions(tmp_path), in_thread),
+                NumericBoxes(self.executor, str, in_thread, BoxConfig(), print),  # type: ignore[arg-type]
                 Payloads(self.blobs, in_thread),
                 Config(),
                 self.outcomes.append,

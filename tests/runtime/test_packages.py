@@ -9,12 +9,14 @@ import pytest
 import trio
 
 from peernet.config import Config
+from peernet.config.box import BoxConfig
 from peernet.core.effects import CloseBox, LockPackages, OpenBox
 from peernet.core.events import Done, Event, Failed
 from peernet.errors import BoxError, BuildError, LockError, UsageError
 from peernet.project.lock import Lock, LockedPackage
 from peernet.runtime import packages as module
 from peernet.runtime.boxes import Boxes
+from peernet.runtime.numericboxes import NumericBoxes
 from peernet.runtime.options import PeerOptions
 from peernet.runtime.packages import Packages
 from peernet.runtime.payloads import Payloads
@@ -85,6 +87,7 @@ async def world(tmp_path: Path, nursery: trio.Nursery, packages: Packages, monke
             self.boxes = Boxes(
                 self.executor,  # type: ignore[arg-type]
                 packages,
+                NumericBoxes(self.executor, str, in_thread, BoxConfig(), print),  # type: ignore[arg-type]
                 Payloads(blobs, in_thread),
                 Config(),
                 self.outcomes.append,

@@ -238,6 +238,7 @@ class Stage(Commons[Seat, Diary]):
             secret=Secrets(derive(self.plan.seed, f"secret/{seat.life}", seat.index)),
             findings=lambda options, scratch: Findings("A", (), ("A",)),
             installed=Installed,
+            numeric=lambda: "linux-x86_64",
             measure_speed=lambda: seat.spec.speed,
             measure=measure,
             blocking=_at_once,

@@ -141,6 +141,7 @@ class Hand:
     python: str = "3.11"
     packages: tuple[str, ...] = ()
     builds: str = "none"
+    numeric: str = ""
     held: dict[LeaseId, bytes] = field(default_factory=dict)
     seconds: dict[LeaseId, float] = field(default_factory=dict)
     grants: int = 0
@@ -163,7 +164,7 @@ class Hand:
 
     def advert(self, author: PeerId | None = None) -> bytes:
         machine = (self.instance, 4, 1 << 30, 4, 4, 0.0, 1.0, self.python, "linux")
-        body = Advert(*machine, "A", "anyone", "", self.packages, builds=self.builds)
+        body = Advert(*machine, "A", "anyone", "", self.packages, builds=self.builds, numeric=self.numeric)
         who = author or self.peer
         wall = self.desk.clock.wall
         return seal(fake_sign(self.peer), who, ADVERT, encode_body(body), sequence=1, issued=wall, lifetime=120.0)

@@ -149,3 +149,47 @@ def test_who_would_build_a_package_can_not_without_a_lock(make_desk, make_host, 
     if refused:
         assert (answer.why, answer.text) == ("unfit", "lacks numpy")
         assert "1 peer lacks numpy" in desk.view.unfit_text
+
+
+MACHINE = "linux-x86_64/glibc-2.36/x86-64-v3/cpython-3.11/math-00000000"
+NUMPY = f"{MACHINE}/numpy-2.1/openblas-0.3-zen"
+
+
+def test_peers_of_another_numeric_class_are_told_with_the_fact_that_differs(make_desk, make_host):
+    desk = make_desk(make_host(declares={"numeric": NUMPY, "packages": ("numpy==2.1",)}))
+    old = MACHINE.replace("2.36", "2.31")
+    desk.known = [
+        known(peer(1), "numpy==2.1", numeric=NUMPY),
+        known(peer(2), "numpy==2.1", numeric=MACHINE),  # measures its numpy when it hears of the job
+        known(peer(3), "numpy==2.1", numeric=old),
+        known(peer(4), numeric=f"{old}/numpy-1.26"),
+        known(peer(5), numeric=MACHINE, builds="anyone"),
+        known(peer(6), "numpy==2.1", numeric=NUMPY.replace("zen", "haswell")),
+        known(peer(7), "numpy==2.1"),
+    ]
+    desk.submit()
+    assert {group.why: group.peers for group in desk.view.unfit} == {
+        "lacks the numeric class (glibc-2.36 is needed, glibc-2.31 is there)": (peer(3), peer(4)),
+        "lacks numpy==2.1": (peer(5),),
+        "lacks the numeric class (openblas-0.3-zen is needed, openblas-0.3-haswell is there)": (peer(6),),
+        "lacks a numeric class (it has told none)": (peer(7),),
+    }
+    assert "2 peers lack the numeric class (glibc-2.36 is needed, glibc-2.31 is there) (" in desk.view.unfit_text
+    assert desk.view.fit == 2
+
+
+def test_who_pulls_is_judged_by_its_machine_only(make_desk, make_host):
+    desk = make_desk(make_host(declares={"numeric": NUMPY}))
+    same = desk.hand("bob", numeric=NUMPY.replace("zen", "haswell"))
+    other = desk.hand("carol", numeric=MACHINE.replace("2.36", "2.31"))
+    desk.submit()
+    assert isinstance(same.pull(), Parked), "a worker knows better than its advert what its boxes compute"
+    answer = other.pull()
+    assert isinstance(answer, PullRefused)
+    assert answer.text == "lacks the numeric class (glibc-2.36 is needed, glibc-2.31 is there)"
+
+
+def test_the_numeric_class_stands_in_the_manifest(make_desk, make_host):
+    desk = make_desk(make_host(declares={"numeric": MACHINE}))
+    desk.submit(numeric="same")
+    assert desk.running.record.needs.numeric == MACHINE
