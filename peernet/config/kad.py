@@ -52,7 +52,7 @@ class KadConfig:
     refresh_seconds: float = 3600.0
     """A bucket that no lookup has touched for so long is refreshed (the paper's hour). Jittered by a quarter."""
 
-    scout_paths: int = 4
+    scout_paths: int = 2
     """Disjoint paths that refresh a far bucket: lookups need a contact there that lives, and colluders get no
     larger share there than they have elsewhere."""
 

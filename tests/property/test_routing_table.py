@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peernet.config.kad import KadConfig
@@ -115,6 +115,7 @@ def test_find_neighbors_of_the_package_is_exact_too(me: int, numbers: list[int],
     assert table.find_neighbors(node, 5, other if exclude else None) == expected[:5]
 
 
+@settings(deadline=None)
 @given(numbers=st.lists(ids, max_size=80), probe=ids)
 def test_every_id_has_one_bucket_boundaries_included(numbers: list[int], probe: int) -> None:
     table = table_of(0, 2)

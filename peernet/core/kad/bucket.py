@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kademlia.routing import KBucket
 
 from peernet.core.kad.contact import ID_BITS, ID_BYTES, Contact
+from peernet.core.kad.networks import counted
 from peernet.types import DhtKey
 from peernet.wire.kad import WireContact
 
@@ -27,6 +28,7 @@ class Bucket(KBucket):
     """
 
     __slots__ = (
+        "_networks",
         "_told",
         "bits",
         "ksize",
@@ -47,6 +49,7 @@ class Bucket(KBucket):
         self.replacement_nodes: dict[DhtKey, Contact] = {}  # type: ignore[assignment]
         self.refresh_at = 0.0
         self._told: tuple[list[int], list[WireContact]] | None = None
+        self._networks: dict[str, int] | None = None
 
     def told(self) -> tuple[list[int], list[WireContact]]:
         """Those whom others are told of, the contacts whose last call did not fail: their places, and as they are
@@ -56,9 +59,15 @@ class Bucket(KBucket):
             self._told = [contact.long_id for contact in healthy], [contact.wire() for contact in healthy]
         return self._told
 
+    def networks(self) -> dict[str, int]:
+        """How many contacts of each network have a place here. Made again only after a change."""
+        if self._networks is None:
+            self._networks = counted(self.nodes.values())
+        return self._networks
+
     def changed(self) -> None:
         """A contact's addresses or health, or who is here, has changed."""
-        self._told = None
+        self._told = self._networks = None
 
     @property
     def range(self) -> tuple[int, int]:  # type: ignore[override]
@@ -90,11 +99,8 @@ class Bucket(KBucket):
 
     def add_node(self, node: Contact) -> bool:
         """Put a contact in. Returns False when the bucket is full and it waits for a place instead."""
-        self._told = None
-        if node.id in self.nodes:
-            self.nodes[node.id] = node
-            return True
-        if len(self.nodes) < self.ksize:
+        if node.id in self.nodes or len(self.nodes) < self.ksize:
+            self.changed()
             self.replacement_nodes.pop(node.id, None)
             self.nodes[node.id] = node
             return True
@@ -109,7 +115,7 @@ class Bucket(KBucket):
         self.replacement_nodes.pop(node.id, None)
         if self.nodes.pop(node.id, None) is None:
             return None
-        self._told = None
+        self.changed()
         if not self.replacement_nodes:
             return None
         key, heir = self.replacement_nodes.popitem()

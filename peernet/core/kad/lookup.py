@@ -10,11 +10,13 @@ After section 2.3 of the paper, with bounds against liars and dead contacts. The
 | waiting, slow | `answered()` | proven |
 | waiting, slow | `failed()` | gone |
 
-A slow one is not waited for, and its answer still counts if it comes before the end. The lookup ends when the k
-nearest candidates, the slow and gone left out, are proven, or when no more may be asked. While it comes nearer,
-alpha are asked at once, those with a connection before others that are as near; when the nearest of all has
-answered, the rest of the k nearest are asked together, as in the paper: one round instead of seven. A lookup
-follows one path; several that share `Claims` never ask the same peer, so that their paths are disjoint (`paths`).
+A slow one is not waited for, and its answer still counts if it comes before the end; only one that is nearer than
+all others and has to be dialled gets `most_slow_seconds`: it may be the very peer that is looked for, and how
+long dials take differs more than the last few tell. The lookup ends when the k nearest candidates, the slow and
+gone left out, are proven, or when no more may be asked. While it comes nearer, alpha are asked at once, those
+with a connection before others that are as near; when the nearest of all has answered, the rest of the k nearest
+are asked together, as in the paper: one round instead of seven. A lookup follows one path; several that share
+`Claims` never ask the same peer, so that their paths are disjoint (`paths`).
 """
 
 from __future__ import annotations
@@ -70,6 +72,8 @@ class Lookup:
         self._alpha = config.alpha if alpha is None else alpha
         self._calls = config.lookup_calls if calls is None else calls
         self._close = False
+        self._awaited = NEVER  # Until when a slow one is waited for, as it is nearer than all others.
+        self._surveyed = 0  # Those on the shortlist up to the last of the k nearest that count.
         self._stirred = True
         self._left = False  # Whether somebody was to be asked for whom there was no room.
         self._spared = False  # Whether some were asked who are not waited for.
@@ -85,10 +89,11 @@ class Lookup:
         """Return whom to ask now, or set `done`. Nobody is returned twice."""
         if now >= self._until:
             self._give_up_on_slow(now)
+        self._stirred |= now >= self._awaited
         if self._waiting and not self._stirred:
             return []
         self._stirred = False
-        fresh, spare, unsettled = self._survey()
+        fresh, unsettled = self._survey(now)
         budget = self._calls - self.calls
         if budget <= 0:
             fresh.clear()
@@ -99,8 +104,8 @@ class Lookup:
         room = max(0, min(room, budget))
         self._left = len(fresh) > room
         chosen = fresh[:room] if self._close or room >= len(fresh) else self._prefer(fresh, room)
-        if self._close and spare:
-            spare = spare[: min(room - len(chosen), self._losses(chosen))]
+        if self._close and chosen:
+            spare = self._spare(min(room - len(chosen), self._losses(chosen)))
             chosen += spare
             self._spared |= bool(spare)
         for candidate in chosen:
@@ -113,19 +118,18 @@ class Lookup:
         dials = sum([candidate.peer not in self._links for candidate in chosen])
         return round(dials * self._pace.lost)
 
-    def _survey(self) -> tuple[list[Candidate], list[Candidate], bool]:
-        """Look at the k nearest that count. Returns those of them whom nobody has asked, the next such ones, and
-        whether any of the k is waited for; and sees whether the nearest of all has answered (`_close`)."""
+    def _survey(self, now: float) -> tuple[list[Candidate], bool]:
+        """Look at the k nearest that count. Returns those of them whom nobody has asked, and whether any of the k
+        is waited for; and sees whether the nearest of all has answered (`_close`). Done after most outcomes."""
         fresh: list[Candidate] = []
-        spare: list[Candidate] = []
         unsettled = False
-        live, k, claimed = 0, self._config.k, self._claims.asked
+        live, seen, k, claimed = 0, 0, self._config.k, self._claims.asked
+        self._awaited = NEVER
         for _, candidate in self._shortlist.heap:
-            state = candidate.state
             if live >= k:
-                if state == "heard" and candidate.peer not in claimed:
-                    spare.append(candidate)
-                continue
+                break
+            seen += 1
+            state = candidate.state
             if state == "heard":
                 other = claimed.get(candidate.peer)
                 if other is None:
@@ -137,16 +141,34 @@ class Lookup:
             elif state == "waiting":
                 unsettled = True
             elif state == "slow":
+                until = candidate.since + self._config.most_slow_seconds
+                if not live and not candidate.linked and now < until:
+                    self._awaited = min(self._awaited, until)
+                    unsettled = True
                 continue
             if not live:
                 self._close = state == "proven"
             live += 1
-        if self._close and fresh:
-            # A path led astray has reached the nearest of its liars: what others found shows that they are far.
-            reach, goal = self._claims.reach(), self._shortlist.goal
-            fresh = [candidate for candidate in fresh if candidate.long_id ^ goal < reach]
-            spare = [candidate for candidate in spare if candidate.long_id ^ goal < reach]
-        return fresh, spare, unsettled
+        self._surveyed = seen
+        return self._within_reach(fresh) if self._close else fresh, unsettled
+
+    def _spare(self, count: int) -> list[Candidate]:
+        """The nearest `count` of those whom nobody has asked beyond the k nearest that count."""
+        if count <= 0:
+            return []
+        claimed = self._claims.asked
+        beyond = [candidate for _, candidate in self._shortlist.heap[self._surveyed :]]
+        return self._within_reach(
+            [candidate for candidate in beyond if candidate.state == "heard" and candidate.peer not in claimed]
+        )[:count]
+
+    def _within_reach(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Those of them who may be among the k nearest, for all that is known: a path led astray has reached the
+        nearest of its liars, and what others found shows that they are far."""
+        reach, goal = self._claims.reach(), self._shortlist.goal
+        if reach == NEVER:
+            return candidates
+        return [candidate for candidate in candidates if candidate.long_id ^ goal < reach]
 
     def _prefer(self, fresh: list[Candidate], room: int) -> list[Candidate]:
         """Choose the nearest `room` of those whom nobody has asked; of equally near ones, as to the order of
@@ -172,7 +194,7 @@ class Lookup:
 
     def deadline(self) -> float:
         """When `advance` is to be called at the latest if nothing happens before, or infinity."""
-        return self._until if self._waiting else NEVER
+        return min(self._until, self._awaited) if self._waiting else self._awaited
 
     def answered(self, peer: PeerId, contacts: Sequence[WireContact], now: float) -> None:
         """A peer that was asked named these contacts, k of them at most being taken."""

@@ -9,7 +9,7 @@ or site have no limit: a hundred peers behind one are a lab.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
@@ -52,8 +52,13 @@ def network_of(address: str) -> str:
     return str(ip_network((host, PREFIX_BITS[host.version]), strict=False))
 
 
-def crowded(contacts: Collection[Contact], most: int) -> set[str]:
-    """The networks that have so many of these contacts or more."""
-    counted = Counter([network_of(contact.addresses[0]) for contact in contacts])
-    del counted[""]
-    return {network for network, count in counted.items() if count >= most}
+def counted(contacts: Collection[Contact]) -> dict[str, int]:
+    """How many of these contacts each network has, those of no network left out."""
+    counts = Counter([network_of(contact.addresses[0]) for contact in contacts])
+    del counts[""]
+    return counts
+
+
+def crowded(counts: Mapping[str, int], most: int) -> set[str]:
+    """The networks that have so many contacts or more."""
+    return {network for network, count in counts.items() if count >= most}

@@ -15,7 +15,7 @@ from peernet.config.kad import KadConfig
 from peernet.core.kad.contact import Contact
 from peernet.core.kad.lookup import Lookup
 from peernet.core.kad.pace import Pace
-from peernet.core.kad.shortlist import Candidate, Claims
+from peernet.core.kad.shortlist import NEVER, Candidate, Claims
 from peernet.types import DhtKey, PeerId
 from peernet.wire.kad import WireContact
 
@@ -26,7 +26,7 @@ class Paths:
     It is run as a `Lookup` is.
     """
 
-    __slots__ = ("_by_peer", "_config", "_dirty", "_paths", "done", "target")
+    __slots__ = ("_by_peer", "_config", "_dirty", "_paths", "_until", "done", "target")
 
     def __init__(
         self,
@@ -46,8 +46,8 @@ class Paths:
         self.done = False
         self._config = config
         count = max(1, min(paths or config.paths, len(seeds)))
-        # Few paths, as in a join through one or two peers, ask as much as many do.
-        alpha = max(config.path_alpha, min(config.alpha, config.paths // count))
+        # Few paths, as in a join through one or two peers, ask as much as a single lookup does.
+        alpha = max(config.path_alpha, config.alpha // count)
         calls = calls or max(config.path_calls, config.lookup_calls // count)
         claims = Claims(config.k)
         self._paths = [
@@ -66,6 +66,7 @@ class Paths:
         ]
         self._by_peer: dict[PeerId, Lookup] = {}
         self._dirty = dict.fromkeys(self._paths)
+        self._until = NEVER
 
     @property
     def calls(self) -> int:
@@ -80,21 +81,27 @@ class Paths:
     def advance(self, now: float) -> list[Candidate]:
         """As `Lookup.advance`, for the paths to which something has happened."""
         chosen: list[Candidate] = []
+        dirty, until, settled = self._dirty, NEVER, True
         for path in self._paths:
-            if path in self._dirty or path.deadline() <= now:
+            if path in dirty or path.deadline() <= now:
                 for candidate in path.advance(now):
                     self._by_peer[candidate.peer] = path
                     chosen.append(candidate)
-        self._dirty.clear()
+            if not path.settled:
+                settled = False
+            if (deadline := path.deadline()) < until:
+                until = deadline
+        dirty.clear()
+        self._until = until
         # A path whose calls are all slow is waited for only while no other has an answer.
-        self.done = all(path.settled for path in self._paths) and (
+        self.done = settled and (
             any(path.answers for path in self._paths) or all(path.done for path in self._paths)
         )
         return chosen
 
     def deadline(self) -> float:
-        """As `Lookup.deadline`."""
-        return min(path.deadline() for path in self._paths)
+        """As `Lookup.deadline`, as of the last `advance`."""
+        return self._until
 
     def answered(self, peer: PeerId, contacts: Sequence[WireContact], now: float) -> None:
         """As `Lookup.answered`."""

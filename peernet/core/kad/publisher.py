@@ -8,7 +8,7 @@ from functools import partial
 
 from peernet.core.context import Context, Timer
 from peernet.core.events import Done, Outcome
-from peernet.core.kad.contact import Contact, number
+from peernet.core.kad.contact import Contact, number, place
 from peernet.core.kad.finder import Course, Finder
 from peernet.core.kad.paths import Paths
 from peernet.core.kad.records import RecordStore, record_key
@@ -54,6 +54,7 @@ class Publisher:
         self._finder = finder
         self._store = store
         self._own: dict[DhtKey, Publication] = {}
+        self._home = place(ctx.me)[0]
 
     def put(self, domain: str, name: str, make_record: Callable[[], bytes], then: Placed) -> None:
         """As `Kad.put`."""
@@ -133,8 +134,13 @@ class Publisher:
         """Store a record at the peers nearest to its key; `then` gets how many hold it.
 
         Those who took the last one are stored at again without a search, until one of them fails or enough time
-        has passed that others may have come nearer.
+        has passed that others may have come nearer. For a record at this peer's own place nobody is ever looked
+        for: the table always has the k nearest to it, as far as they are known.
         """
+        if body.key == self._home:
+            near = self._roster.table.nearest(self._home, self._config.k, healthy=True)
+            self._store_at([contact.wire() for contact in near], body, lambda placing: then(len(placing.took)))
+            return
 
         def again(placing: Placing) -> None:
             if placing.missed:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from peernet.config.kad import KadConfig
 from peernet.core.events import Now
-from peernet.core.kad.contact import ID_BYTES, number
+from peernet.core.kad.contact import ID_BYTES, number, place
 from peernet.errors import EnvelopeError, EnvelopeRefusal
 from peernet.identity.envelope import Opened, open_envelope
 from peernet.identity.keys import Verifier
@@ -36,12 +36,19 @@ class Domain:
     names: tuple[str, ...] = ("",)
 
 
-DOMAINS: Mapping[str, Domain] = {ADVERT: Domain(max_lifetime=600.0)}
-"""Domains whose records are held. An advert lives two minutes; five times that leaves room for slow machines."""
+DOMAINS: Mapping[str, Domain] = {ADVERT: Domain(max_lifetime=1800.0)}
+"""Domains whose records are held. An advert in the DHT lives as long (`advert_published_lifetime`)."""
 
 
 def record_key(domain: str, author: PeerId, name: str = "") -> DhtKey:
-    """Where a record belongs: the first 20 bytes of SHA-256 over the parts, each framed by its length."""
+    """Where a record belongs: the first 20 bytes of SHA-256 over the parts, each framed by its length.
+
+    Only an advert belongs at the place of its author itself. The peers nearest to that are those that each peer
+    looks for when it joins and knows from then on, so that nobody has to search for the holders of its advert; and
+    who looks for a peer finds its advert on the same way.
+    """
+    if domain == ADVERT and not name:
+        return place(author)[0]
     parts = (domain.encode(), author, name.encode())
     framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     return DhtKey(hashlib.sha256(framed).digest()[:ID_BYTES])

@@ -84,11 +84,11 @@ class Roster:
             return
         if not addresses:
             return
-        rival = self.table.saw(Contact(peer, addresses), now)
+        contact = Contact(peer, addresses)
+        rival = self.table.saw(contact, now)
         if rival is not None and now - rival.last_seen >= self._config.crowded_seconds:
             self._check(rival)
-        contact = self.table.get(peer)
-        if contact is not None:
+        if not self.table.is_new_node(contact):
             self._ctx.note(Note("peers", peer=peer))
             self._save(contact)
 

@@ -15,7 +15,7 @@ from kademlia.routing import RoutingTable
 from peernet.config.kad import KadConfig
 from peernet.core.kad.bucket import Bucket
 from peernet.core.kad.contact import ID_BITS, Contact, number, place
-from peernet.core.kad.networks import crowded, network_of
+from peernet.core.kad.networks import counted, crowded, network_of
 from peernet.types import DhtKey, PeerId
 from peernet.wire.kad import WireContact
 
@@ -26,7 +26,7 @@ class Table(RoutingTable):
     buckets: list[Bucket]  # type: ignore[assignment]
     node: Contact
 
-    __slots__ = ("_lowers", "_reach", "buckets", "config", "ksize", "node")
+    __slots__ = ("_lowers", "_networks", "_reach", "buckets", "config", "ksize", "node")
 
     def __init__(self, me: PeerId, config: KadConfig) -> None:
         # RoutingTable.__init__ is not called: it wants a protocol to ping with.
@@ -41,6 +41,8 @@ class Table(RoutingTable):
         self._lowers = [0]
         # The distance of the k-th nearest contact to this peer, while that is known.
         self._reach: int | None = None
+        # The networks that have many contacts of the whole table, while they are known.
+        self._networks: set[str] | None = None
 
     def __len__(self) -> int:
         return sum([len(bucket.nodes) for bucket in self.buckets])
@@ -79,6 +81,7 @@ class Table(RoutingTable):
         moved = addresses is not known.addresses and known.moved(addresses)
         if moved or known.failures:
             known.failures = 0
+            self._networks = None
             self.bucket_for(known.long_id).changed()
         known.last_seen = now
 
@@ -95,21 +98,23 @@ class Table(RoutingTable):
         if len(bucket) >= bucket.ksize and not self._spread(bucket, node):
             return None
         if bucket.add_node(node):
-            self._reach = None
+            self._reach = self._networks = None
             return None
         return bucket.head()
 
     def _spread(self, bucket: Bucket, newcomer: Contact) -> bool:
         """See that a full bucket does not belong to a few networks. Returns whether the newcomer may have a place
         or wait for one; if its network has few and another has many, the latest of those leaves for it."""
-        here, everywhere = bucket.nodes.values(), self.contacts()
-        networks = crowded(here, self.config.network_bucket) | crowded(everywhere, self.config.network_table)
+        if self._networks is None:
+            self._networks = crowded(counted(self.contacts()), self.config.network_table)
+        here = bucket.networks()
+        networks = crowded(here, self.config.network_bucket) | self._networks
         if not networks:
             return True
         if network_of(newcomer.addresses[0]) in networks:
             return False
         many = crowded(here, self.config.network_bucket + 1)
-        latest = [contact for contact in here if network_of(contact.addresses[0]) in many]
+        latest = [contact for contact in bucket.nodes.values() if network_of(contact.addresses[0]) in many]
         if latest:
             # The newcomer is alive; those who wait may have died, or be of that network too.
             bucket.replacement_nodes.clear()
@@ -141,7 +146,7 @@ class Table(RoutingTable):
 
     def remove_contact(self, node: Contact) -> None:
         """Drop a contact; one that waited takes its place."""
-        self._reach = None
+        self._reach = self._networks = None
         bucket = self.bucket_for(node.long_id)
         heir = bucket.remove_node(node)
         if heir is not None:
@@ -215,7 +220,7 @@ class Table(RoutingTable):
                 half.touch_last_updated(0.0)
         self.buckets[index : index + 1] = [low, high]
         self._lowers.insert(index + 1, high.lower)
-        self._reach = None
+        self._reach = self._networks = None
 
     def lonely_buckets(self, now: float = 0.0) -> list[Bucket]:
         """The buckets whose refresh is due at `now` (monotonic seconds)."""

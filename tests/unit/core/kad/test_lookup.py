@@ -152,6 +152,23 @@ def test_the_silent_are_not_waited_for_once_others_have_answered(make: Make) -> 
     assert [contact.peer for contact in lookup.nearest()] == some[1:]
 
 
+@pytest.mark.parametrize(("silent", "until"), [(0, 3.0), (3, 1.0)])
+def test_only_a_slow_one_nearer_than_all_others_is_waited_for_longer(
+    make: Make, silent: int, until: float
+) -> None:
+    some = peers(4)
+    lookup = make(*some, alpha=4, config=replace(CONFIG, first_slow_seconds=0.5, dial_factor=2.0))
+    lookup.advance(0.0)
+    for index, peer in enumerate(some):
+        if index != silent:
+            lookup.answered(peer, (), 0.1)
+    ends = 0.1
+    while not lookup.done:
+        assert lookup.advance(ends) == []
+        ends = ends if lookup.done else lookup.deadline()
+    assert ends == until
+
+
 def test_while_nobody_has_answered_the_slow_are_waited_for(make: Make) -> None:
     (only,) = peers(1)
     lookup = make(only)

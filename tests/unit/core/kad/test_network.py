@@ -203,6 +203,27 @@ def test_an_advert_is_stored_seldom_and_the_latest_wins(make_world: MakeWorld) -
     assert [each.body for each in opened] == [b"10"]
 
 
+def test_an_advert_is_held_by_the_peers_nearest_to_its_author_and_nobody_searches_for_them(
+    make_world: MakeWorld,
+) -> None:
+    from peernet.wire.signed import ADVERT
+
+    world = make_world(seed=12)
+    nodes = world.grow(60)
+    owner = nodes[31]
+    world.run(30)
+    world.calls.clear()
+    owner.do(lambda: owner.kad.put_advert(owner.seal(b"here", 1, lifetime=1800.0, domain=ADVERT)))
+    world.run(5)
+    assert (world.calls["FindNode"], world.calls["Store"]) == (0, world.config.k)
+    key = record_key(ADVERT, owner.peer)
+    assert key == place(owner.peer)[0]
+    holders = {node.peer for node in nodes if node is not owner and node.kad.store.get(key, world.now())}
+    assert holders == set(world.true_nearest(key, without=owner))
+    opened = world.ask(lambda then: nodes[6].do(lambda: nodes[6].kad.get(key, ADVERT, then)))
+    assert [each.body for each in opened] == [b"here"]
+
+
 @pytest.fixture
 def liars(make_world: MakeWorld) -> tuple[World, Node, list[Node]]:
     """A network small enough that each lookup asks all; an honest peer, and three whose answers a test chooses."""

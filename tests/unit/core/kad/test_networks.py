@@ -89,6 +89,17 @@ def test_a_network_with_many_contacts_elsewhere_has_enough_too(table: Table, at:
     assert not table.bucket_for(HIGH).replacement_nodes
 
 
+def test_a_contact_that_moves_counts_where_it_is_now(table: Table, at: At) -> None:
+    crowd = come(table, at, [f"198.51.{index // 2}.1" for index in range(20)])
+    turned_away, _ = come(table, at, ["198.51.0.2", "198.51.99.1"], begin=50)
+    assert turned_away not in [contact.peer for contact in table.bucket_for(HIGH).replacement_nodes.values()]
+    moved = table.get(crowd[0])
+    assert moved is not None
+    table.heard(moved, ("/ip4/203.0.113.1/tcp/1",), 2.0)
+    (waits,) = come(table, at, ["198.51.0.3"], begin=60)
+    assert waits in [contact.peer for contact in table.bucket_for(HIGH).replacement_nodes.values()]
+
+
 def test_peers_of_one_machine_or_site_have_no_limit(table: Table, at: At) -> None:
     lab = come(table, at, ["127.0.0.1"] * 20)
     come(table, at, [f"198.51.{index}.1" for index in range(20)], begin=50)

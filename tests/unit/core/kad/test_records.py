@@ -85,7 +85,7 @@ def test_an_altered_record_is_refused(store: RecordStore, position: int) -> None
         (b"", "undecodable"),
         (bytes(200), "undecodable"),
         (record(domain=OFFER), "domain"),
-        (record(lifetime=601.0), "lifetime"),
+        (record(lifetime=1801.0), "lifetime"),
         (record(issued=NOW.wall - 121.0), "expired"),
         (record(issued=NOW.wall + 61.0), "future"),
         (record(body=bytes(17_000)), "oversized"),
