@@ -13,8 +13,9 @@ from random import Random
 from typing import cast
 
 from peernet.identity.keys import KeyPair, Signer, Verifier, verify
+from peernet.identity.peerid import dht_id
 from peernet.types import PeerId
-from peernet_sim.faults.minting import mint, place
+from peernet_sim.faults.minting import mint
 from peernet_sim.model import Minted
 
 _KEY_BYTES = 32
@@ -131,7 +132,7 @@ class Keys:
         wish = self._minted.get(index)
         if wish is None or not wish.bits:
             return self._key(self._bytes(index, generation, 0))
-        near = place(wish, self.make(wish.victim, 0).peer)
+        near = dht_id(self.make(wish.victim, 0).peer)
         number, _ = mint(lambda number: self._key(self._bytes(index, generation, number)).peer, near, wish.bits)
         return self._key(self._bytes(index, generation, number))
 

@@ -178,13 +178,12 @@ class Behaviour(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Minted:
-    """How a Sybil made its key. victim: the peer near which it wants to be; near: that peer's place in the DHT
-    ("id") or the place of its advert ("advert"); bits: leading bits that it shares with that place, found by
-    trying 2**bits keys (`faults.minting`); host: the IPv4 address of the operator whose machines all look alike
-    from outside, or empty for one of its own."""
+    """How a Sybil made its key. victim: the peer near whose place in the DHT, which is that of its advert too, it
+    wants to be; bits: leading bits that it shares with that place, found by trying 2**bits keys
+    (`faults.minting`); host: the IPv4 address of the operator whose machines all look alike from outside, or empty
+    for one of its own."""
 
     victim: int
-    near: Literal["id", "advert"] = "id"
     bits: int = 0
     host: str = ""
 

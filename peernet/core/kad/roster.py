@@ -88,7 +88,7 @@ class Roster:
         rival = self.table.saw(contact, now)
         if rival is not None and now - rival.last_seen >= self._config.crowded_seconds:
             self._check(rival)
-        if not self.table.is_new_node(contact):
+        if self.table.get(peer) is contact:
             self._ctx.note(Note("peers", peer=peer))
             self._save(contact)
 

@@ -226,7 +226,6 @@ def _forged(table: Table, sets: Sets) -> Apply:
 def _sybils(table: Table, sets: Sets) -> Apply:
     peers: Selection = read_selection(table, "peers", sets)
     victim = read_selection(table, "victim", sets, Submitters())
-    near = table.one_of("near", ("id", "advert"), "id")
     bits, host = table.whole("bits", 12, most=MOST_BITS), table.text("host", "198.51.100.7")
 
     def apply(to: Compilation) -> None:
@@ -234,7 +233,7 @@ def _sybils(table: Table, sets: Sets) -> Apply:
         victims = ordered(to.members(victim) - members)
         if not victims:
             table.source.wrong(table.path, "these Sybils have no victim; it must be a peer that is none of them")
-        to.mint(members, Minted(victims[0], "advert" if near == "advert" else "id", bits, host))
+        to.mint(members, Minted(victims[0], bits, host))
 
     return apply
 

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from peernet.core.kad.records import record_key
 from peernet.identity.peerid import dht_id
 from peernet.types import DhtKey, PeerId
-from peernet.wire.signed import ADVERT
-from peernet_sim.model import Minted
 
 MOST_BITS = 20
 """Bits that a scenario may ask for: a million tries, about a second a key with the fake signer."""
-
-
-def place(minted: Minted, victim: PeerId) -> DhtKey:
-    """Return the place in the DHT that a Sybil wants to be near, given its victim's key."""
-    return dht_id(victim) if minted.near == "id" else record_key(ADVERT, victim)
 
 
 def mint(make: Callable[[int], PeerId], near: DhtKey, bits: int) -> tuple[int, PeerId]:

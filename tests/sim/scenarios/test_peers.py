@@ -15,7 +15,7 @@ from peernet.identity.peerid import dht_id
 from peernet.types import PeerId
 from peernet_sim.access import CLASSES, MBIT
 from peernet_sim.draws import Choice, Constant, Lognormal, Uniform
-from peernet_sim.faults.minting import mint, place
+from peernet_sim.faults.minting import mint
 from peernet_sim.jitter import LinkJitter
 from peernet_sim.model import Minted, PeerSpec
 from peernet_sim.scenario import Scenario, compile_plan
@@ -85,11 +85,8 @@ def test_distributions_draw_what_they_say() -> None:
     assert {Choice((1.0, 2.0, 3.0), (1.0, 1.0, 1e-9))(rng) for _ in range(200)} == {1.0, 2.0}
 
 
-@pytest.mark.parametrize("near", ["id", "advert"])
-def test_a_minted_key_is_near_the_wanted_place(near: str) -> None:
-    victim = PeerId(bytes(32))
-    wanted = place(Minted(0, "advert" if near == "advert" else "id"), victim)
-    assert (wanted == dht_id(victim)) == (near == "id")
+def test_a_minted_key_is_near_the_wanted_place() -> None:
+    wanted = dht_id(PeerId(bytes(32)))
     number, peer = mint(lambda at: PeerId(hashlib.sha256(b"%d" % at).digest()), wanted, 8)
     assert dht_id(peer)[0] == wanted[0]
     assert peer == hashlib.sha256(b"%d" % number).digest()
@@ -97,7 +94,7 @@ def test_a_minted_key_is_near_the_wanted_place(near: str) -> None:
 
 def test_sybils_are_minted_near_their_victim_under_one_address(read: Read) -> None:
     job = "[[job]]\nat = 1\ncalls = 5\nsubmitter = 4\n"
-    text = "[[fault]]\nkind = 'sybils'\npeers = { share = 0.5, of = 'not submitter' }\nbits = 6\nnear = 'advert'\n"
+    text = "[[fault]]\nkind = 'sybils'\npeers = { share = 0.5, of = 'not submitter' }\nbits = 6\n"
     minted = compile_plan(read(job + text)).faults.minted
     assert len(minted) == 10
-    assert set(minted.values()) == {Minted(4, "advert", 6, "198.51.100.7")}
+    assert set(minted.values()) == {Minted(4, 6, "198.51.100.7")}
