@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
 import os
 import selectors
 import signal
 import socket
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -24,8 +22,10 @@ from peernet.box import system
 from peernet.box.child import Place, be_child, rehearse
 from peernet.box.children import Child
 from peernet.box.confine import Plan, confine_zygote, drop_privileges
-from peernet.box.frames import FrameDecoder, Message
-from peernet.box.messages import TO_ZYGOTE, Kill, Open, Opened, Refused, Run, Started, Status, clip
+from peernet.box.frames import Message
+from peernet.box.messages import Kill, Open, Opened, Refused, Run, Started, Status, clip
+from peernet.box.peerchannel import PeerChannel
+from peernet.box.preloading import own_packages, preload
 from peernet.box.room import Room
 from peernet.box.scratch import make_read_only
 from peernet.config.box import BoxConfig
@@ -40,14 +40,12 @@ class Zygote:
     """The event loop. All state of the box is here and in its children's `Child`."""
 
     def __init__(self, peer: socket.socket, plan: Plan, config: BoxConfig) -> None:
-        self._peer = peer
+        self._selector = selectors.DefaultSelector()
+        self._peer = PeerChannel(peer, self._selector, config, self._carry_out)
         self._plan = plan
         self._source = Path(plan.folder, "source")
         self._room = Room(plan.scratch, mounted=plan.mounted, own=plan.own_proc)
         self._config = config
-        self._decoder = FrameDecoder(header=config.header, body=max(config.bundle, config.input))
-        self._outgoing: deque[memoryview] = deque()
-        self._selector = selectors.DefaultSelector()
         self._bundle: Bundle | None = None
         self._slots = 0
         self._children: dict[int, Child] = {}
@@ -66,8 +64,7 @@ class Zygote:
             ProjectError: the bundle is broken.
             OSError: a full disk, or no more processes.
         """
-        self._peer.setblocking(False)
-        self._selector.register(self._peer, selectors.EVENT_READ, self._on_peer)
+        self._peer.open()
         self._watch_children()
         while True:
             for key, events in self._selector.select(self._timeout()):
@@ -92,22 +89,6 @@ class Zygote:
 
     # --- the peer ---------------------------------------------------------------------------------------------
 
-    def _on_peer(self, events: int) -> bool:
-        if events & selectors.EVENT_WRITE:
-            self._flush()
-        if events & selectors.EVENT_READ:
-            try:
-                data = self._peer.recv(self._config.chunk)
-            except BlockingIOError:
-                return True
-            except ConnectionError:
-                return False
-            self._decoder.feed(data)
-            while (frame := self._decoder.next_frame()) is not None:
-                self._carry_out(TO_ZYGOTE.read(frame))
-            return bool(data)
-        return True
-
     def _carry_out(self, message: Message) -> None:
         match message:
             case Open():
@@ -118,26 +99,6 @@ class Zygote:
                 for child in self._children.values():
                     if child.run is not None and child.run.id == number:
                         child.kill(Status.EXITED, "the slice was stopped")
-
-    def _send(self, message: Message) -> None:
-        self._outgoing += (memoryview(part) for part in message.encode() if part)
-        self._flush()
-
-    def _flush(self) -> None:
-        while self._outgoing:
-            try:
-                sent = self._peer.send(self._outgoing[0][: self._config.chunk])
-            except BlockingIOError:
-                break
-            except ConnectionError:
-                self._outgoing.clear()
-                break
-            rest = self._outgoing.popleft()[sent:]
-            if rest:
-                self._outgoing.appendleft(rest)
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._outgoing else 0)
-        if self._selector.get_key(self._peer).events != wanted:
-            self._selector.modify(self._peer, wanted, self._on_peer)
 
     # --- opening ----------------------------------------------------------------------------------------------
 
@@ -151,7 +112,8 @@ class Zygote:
         self._source.mkdir()
         materialise(self._bundle, self._source)
         make_read_only(self._source)
-        preload([name for name in message.preload.split() if name in self._bundle.imports and self._is_own(name)])
+        imported = [name for name in message.preload.split() if name in self._bundle.imports]
+        preload(own_packages(imported, self._plan.environment))
         if self._bundle.kind == "pickle":
             preload(["cloudpickle"])
         # What is alive now lives as long as the box: no collection needs to touch it, and so to copy its pages.
@@ -159,12 +121,7 @@ class Zygote:
         gc.freeze()
         self._mapped = system.mapped()
         self._waiting = self._fork()
-        self._send(Opened(sys.version.split()[0]))
-
-    def _is_own(self, package: str) -> bool:
-        """Whether a package is this system's. Those of an environment are a stranger's wish, and for children."""
-        environment = self._plan.environment
-        return not environment or not any(Path(environment, name).exists() for name in (package, f"{package}.py"))
+        self._peer.send(Opened(sys.version.split()[0]))
 
     # --- children ---------------------------------------------------------------------------------------------
 
@@ -199,7 +156,7 @@ class Zygote:
         self._next_look = min(self._next_look, now + self._config.look_seconds)
         self._spare_deaths = 0
         self._on_child(child, selectors.EVENT_WRITE)
-        self._send(Started(run.id))
+        self._peer.send(Started(run.id))
         if child is self._waiting:
             self._waiting = self._fork()
 
@@ -224,7 +181,7 @@ class Zygote:
         with contextlib.suppress(ProcessLookupError):
             done = child.done_alive(time.monotonic(), self._room.wipe(child.scratch))
             self._idle.append(child)
-            self._send(done)
+            self._peer.send(done)
 
     def _on_output(self, child: Child) -> bool:
         if not child.read_output():
@@ -264,7 +221,7 @@ class Zygote:
         if child in self._idle:
             self._idle.remove(child)
         if child.run is not None:
-            self._send(child.done(status, usage, now, used))
+            self._peer.send(child.done(status, usage, now, used))
         elif child is self._waiting:
             self._spare_deaths += 1
             if self._spare_deaths > _SPARE_DEATHS:
@@ -304,19 +261,6 @@ class Zygote:
         deadlines = [child.deadline for child in self._children.values()]
         nearest = min([*deadlines, self._next_look])
         return None if nearest == float("inf") else max(0.0, nearest - time.monotonic())
-
-
-def preload(names: Collection[str]) -> None:
-    """Import packages beforehand. One that is missing or broken is the child's to complain of.
-
-    Raises:
-        BoxError: one of them started a thread.
-    """
-    for name in names:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
-    if system.threads() > 1:
-        raise BoxError(f"one of the packages {', '.join(names)} started a thread: no child can be forked safely")
 
 
 def main() -> None:
