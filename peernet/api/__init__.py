@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from peernet.api.jobs import Job, JobResults, submit, submit_async
+    from peernet.api.jobs import Job, JobResults
     from peernet.api.peer import Peer
+    from peernet.api.submitting import submit, submit_async
     from peernet.api.swarm import LocalSwarm
 
 _HOMES = {
@@ -18,8 +19,8 @@ _HOMES = {
     "JobResults": "jobs",
     "LocalSwarm": "swarm",
     "Peer": "peer",
-    "submit": "jobs",
-    "submit_async": "jobs",
+    "submit": "submitting",
+    "submit_async": "submitting",
 }
 
 __all__ = ["Job", "JobResults", "LocalSwarm", "Peer", "submit", "submit_async"]

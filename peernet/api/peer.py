@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from peernet.api.home import open_home, refuse_in_box
-from peernet.api.jobs import Job, submit_async
+from peernet.api.jobs import Job
+from peernet.api.submitting import submit_async
 from peernet.config import Config
 from peernet.config.lending import LendConfig
 from peernet.project import Project, make_options

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import peernet
-from peernet.api.jobs import Job, submit, submit_request
+from peernet.api.jobs import Job
+from peernet.api.submitting import submit, submit_request
 from peernet.errors import CannotDecodeError, ProjectError, UsageError
 from peernet.project.pickledresults import pickle_result
 from peernet.results import encode
