@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from peernet.storage.blobs import BlobStore
+
 
 @pytest.fixture
 def small_disk() -> Callable[[int], AbstractContextManager[None]]:
@@ -32,3 +34,13 @@ def short_folder() -> Iterator[Path]:
     """A temporary folder whose path leaves room for a socket's name, unlike `tmp_path`."""
     with tempfile.TemporaryDirectory(prefix="pn-", dir="/tmp") as name:
         yield Path(name).resolve()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "blobs"
+
+
+@pytest.fixture
+def store(folder: Path) -> BlobStore:
+    return BlobStore(folder, quota=100)
