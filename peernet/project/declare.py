@@ -171,10 +171,10 @@ def parallel(
             peers marked as one's own and workers of a local swarm only, as loading a pickle runs its maker's code.
         on_error: "fail": a call that raises ends the job, once peers agree that it does. "skip": its place in the
             results is taken by a `peernet.FailedCall`, on which peers have to agree too, and the job goes on;
-            reduce, keep_if and stop_when are not given those, and the lists of the latter two have none. What
-            breaks a limit (memory, time, the working folder) ends the job either way. Not together with check.
-            "retry": the slice is run again up to three times, on other peers where there are any, before the job
-            fails; for machines that lack something at times.
+            reduce, keep_if and stop_when are not given those, and the lists of the latter two have none; how many
+            there were is told with the numbers of the job. What breaks a limit (memory, time, the working folder)
+            ends the job either way. Not together with check. "retry": the slice is run again up to three times, on
+            other peers where there are any, before the job fails; for machines that lack something at times.
         check: a function (input, result) -> bool for results that prove themselves, as the factors of a number do.
             It runs on the submitting peer. A result for which it is True is accepted at once, whoever returned it,
             so each slice is executed once; one for which it is False is wrong, and counts against its peer. Peers

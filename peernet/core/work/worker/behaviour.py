@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from peernet.core.adverts import Adverts, Serves
+from peernet.core.adverts import Adverts
 from peernet.core.context import Context, Timer
 from peernet.core.effects import CloseBox, Hold, Note, UnpinBlobs
 from peernet.core.handlers import Handler, Handlers, bound
+from peernet.core.ownadvert import Serves
 from peernet.core.work.worker.boxes import Boxes
 from peernet.core.work.worker.delivery import Delivery
 from peernet.core.work.worker.held import Bench, Box, Held, Lease

@@ -11,10 +11,11 @@ import hashlib
 from collections.abc import Callable
 from functools import partial
 
-from peernet.core.adverts import Adverts, Serves
+from peernet.core.adverts import Adverts
 from peernet.core.context import Context
 from peernet.core.effects import Note
 from peernet.core.events import Failed, Outcome
+from peernet.core.ownadvert import Serves
 from peernet.core.work.worker.held import Bench, Held
 from peernet.core.work.worker.lending import Lending
 from peernet.core.work.worker.offers import Known, OfferTable
