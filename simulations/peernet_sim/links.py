@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
+
 from peernet.config.net import NetConfig
 from peernet.core.events import Event, Failed, Failure, PeerConnected, PeerLost
 from peernet_sim.engine import Engine
@@ -21,22 +23,20 @@ class Post(Protocol):
     def __call__(self, machine: Machine, life: int, event: Event) -> None: ...
 
 
-class Link:
+class Link(msgspec.Struct, gc=False, eq=False):
     """A connection between two peers. Each end has it in its table until that end learns that it is over.
 
-    delay: one way, in seconds. a_last, b_last: when the last message on the way to that end arrives. used: when
-    the last message was sent. doubt: a check is under way whether anything still passes.
+    delay: one way, in seconds. used: when the last message was sent. a_last, b_last: when the last message on the
+    way to that end arrives. doubt: a check is under way whether anything still passes.
     """
 
-    __slots__ = ("a", "a_last", "b", "b_last", "delay", "doubt", "used")
-
-    def __init__(self, a: Machine, b: Machine, delay: float, now: float) -> None:
-        self.a = a
-        self.b = b
-        self.delay = delay
-        self.a_last = self.b_last = LONG_AGO
-        self.used = now
-        self.doubt = False
+    a: Machine
+    b: Machine
+    delay: float
+    used: float
+    a_last: float = LONG_AGO
+    b_last: float = LONG_AGO
+    doubt: bool = False
 
     def other(self, machine: Machine) -> Machine:
         """Return the other end."""

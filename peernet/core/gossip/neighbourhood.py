@@ -35,6 +35,7 @@ class Neighbourhood:
 
     __slots__ = (
         "_asking",
+        "_by_chance",
         "_candidates",
         "_config",
         "_ctx",
@@ -63,6 +64,8 @@ class Neighbourhood:
         self.active: dict[PeerId, Neighbour] = {}
         self.passive = PassiveView(ctx, kad, self.active)
         self._asking: dict[PeerId, Neighbour] = {}
+        # How many are of the random floor. Those who chose this peer don't count, as they may all be near.
+        self._by_chance = 0
         self._candidates = Candidates(ctx, kad, self.passive)
         self._hurried = False
         self._forced = float("-inf")
@@ -211,22 +214,19 @@ class Neighbourhood:
 
     def _is_short(self) -> bool:
         """Whether to look for neighbours: from when clearly fewer are left than wanted, until there are enough."""
-        slack = 0 if self._filling else self._config.slack
-        missing = len(self.active) + slack < self._wanted()
-        if not missing:
-            missing = len(self.active) < self._config.limit and self._by_chance() + slack < self._config.random
+        config, count = self._config, len(self.active)
+        slack = 0 if self._filling else config.slack
+        missing = count + slack < config.near + config.random or (
+            count < config.limit and self._by_chance + slack < config.random
+        )
         self._filling = missing
         return missing
-
-    def _by_chance(self) -> int:
-        """How many are of the random floor. Those who chose this peer don't count, as they may all be near."""
-        return sum([member.by_chance for member in self.active.values()])
 
     def _fill(self) -> None:
         """Ask a few candidates of those that are missing: the random floor first, then the nearest."""
         config, asking = self._config, self._asking
         places = min(config.limit - len(self.active), config.asked_at_once) - len(asking)
-        by_chance = config.random - self._by_chance() - sum([asked.by_chance for asked in asking.values()])
+        by_chance = config.random - self._by_chance - sum([asked.by_chance for asked in asking.values()])
         near = self._wanted() - len(self.active) - len(asking) - max(0, by_chance)
         if places <= 0 or (by_chance <= 0 and near <= 0):
             return
@@ -292,6 +292,8 @@ class Neighbourhood:
 
     def _answered(self, peer: PeerId, outcome: Outcome) -> None:
         neighbour = self._asking.pop(peer)
+        if not self._asking:
+            self._asking.clear()  # A dict that was large stays so.
         answer = outcome.value if isinstance(outcome, Done) else None
         if not isinstance(answer, Befriended):
             self.passive.discard(peer)
@@ -319,12 +321,15 @@ class Neighbourhood:
             member.eager = member.eager or neighbour.eager
             return
         self.active[peer] = neighbour
+        self._by_chance += neighbour.by_chance
         self.passive.discard(peer)
         self._ctx.emit(Hold(peer, "neighbour", True))
         self._welcome(peer)
 
     def _drop(self, peer: PeerId) -> None:
-        if self.active.pop(peer, None) is not None:
+        neighbour = self.active.pop(peer, None)
+        if neighbour is not None:
+            self._by_chance -= neighbour.by_chance
             self._ctx.emit(Hold(peer, "neighbour", False))
 
     def _refuse(self, peer: PeerId) -> None:

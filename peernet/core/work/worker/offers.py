@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from peernet.config.work import WorkConfig
@@ -34,12 +33,13 @@ class Known:
 
 
 class OfferTable:
-    """Known offers and barred jobs, both bounded and by (owner, job)."""
+    """Known offers and barred jobs, both bounded and by (owner, job), the latest last. Plain dicts: all peers have
+    one of each."""
 
     def __init__(self, bounds: WorkConfig) -> None:
         self._bounds = bounds
-        self._known: OrderedDict[HeldKey, Known] = OrderedDict()
-        self._barred: OrderedDict[HeldKey, float] = OrderedDict()
+        self._known: dict[HeldKey, Known] = {}
+        self._barred: dict[HeldKey, float] = {}
 
     def put(self, opened: Opened, offer: Offer, now: float) -> Known | None:
         """Take in an offer; None if the job is barred or a newer offer of it is known. now: wall-clock seconds."""
@@ -48,14 +48,15 @@ class OfferTable:
             return None
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = Known(key, offer, opened.sequence, opened.expires)
+            known = Known(key, offer, opened.sequence, opened.expires)
         elif opened.sequence < known.sequence:
             return None
         known.offer, known.sequence, known.until = offer, opened.sequence, opened.expires
         known.tried = False
-        self._known.move_to_end(key)
+        self._known.pop(key, None)
+        self._known[key] = known
         if len(self._known) > self._bounds.worker_offers:
-            self._known.popitem(last=False)[1].cancel()
+            self._known.pop(next(iter(self._known))).cancel()
         return known
 
     def get(self, key: HeldKey, now: float) -> Known | None:
@@ -77,10 +78,10 @@ class OfferTable:
         span = now + self._bounds.worker_bar_seconds
         if until is None:
             until = span if known is None else max(span, known.until)
+        self._barred.pop(key, None)
         self._barred[key] = until
-        self._barred.move_to_end(key)
         if len(self._barred) > self._bounds.worker_barred:
-            self._barred.popitem(last=False)
+            del self._barred[next(iter(self._barred))]
 
     def barred(self, key: HeldKey, now: float) -> bool:
         """Whether offers of this job are ignored."""
