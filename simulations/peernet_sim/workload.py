@@ -169,7 +169,7 @@ class Workload:
         for machine in self._world.machines:
             if machine.core is not None:
                 held = machine.core.kad.store.get(key, self._world.clock(machine))
-                if held is not None and held.opened.raw == envelope:
+                if held is not None and held.raw == envelope:
                     return True
         return False
 

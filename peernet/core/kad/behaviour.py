@@ -186,7 +186,7 @@ class Kad:
     def _on_find_value(self, peer: PeerId, body: Body) -> Body:
         assert isinstance(body, FindValue)
         held = self.store.get(body.key, self._ctx.now)
-        records = () if held is None else (held.opened.raw,)
+        records = () if held is None else (held.raw,)
         return Values(records, self.table.answer(body.key, peer))
 
     def _on_store(self, peer: PeerId, body: Body) -> Body:

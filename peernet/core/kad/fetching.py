@@ -40,7 +40,7 @@ class Fetching:
         """Begin; `then` is called once, as `Kad.get` says."""
         held = self._store.get(self._key, self._ctx.now)
         if held is not None:
-            self._consider(held.opened.raw, self._ctx.me)
+            self._consider(held.raw, self._ctx.me)
         if not self._finder.find(self._key, self._first_over, heard=self._heard, way="disjoint"):
             self._end()
 

@@ -89,7 +89,7 @@ class Publisher:
         for held in self._store.due(self._ctx.now, self._config.republishes):
             if held.key not in self._own:
                 # One path: the other holders do the same, each from where it stands.
-                body = Store(held.key, held.name, held.opened.raw)
+                body = Store(held.key, held.name, held.raw)
                 self._finder.find(held.key, partial(self._found_near, body))
 
     def _found_near(self, body: Store, lookup: Course) -> None:

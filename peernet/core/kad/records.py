@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from peernet.config.kad import KadConfig
 from peernet.core.events import Now
 from peernet.core.kad.contact import ID_BYTES, number, place
@@ -54,15 +56,20 @@ def record_key(domain: str, author: PeerId, name: str = "") -> DhtKey:
     return DhtKey(hashlib.sha256(framed).digest()[:ID_BYTES])
 
 
-@dataclass(slots=True)
-class Held:
-    """A record in the store. until, republish_at: monotonic seconds."""
+class Held(msgspec.Struct, gc=False, eq=False):
+    """A record in the store. A struct of the least, as each peer of a simulation has dozens.
+
+    raw: its envelope. until, republish_at: monotonic seconds. sibling: another record of the same author.
+    """
 
     key: DhtKey
     name: str
-    opened: Opened
+    author: PeerId
+    sequence: int
+    raw: bytes
     until: float
     republish_at: float
+    sibling: Held | None = None
 
 
 class RecordStore:
@@ -80,8 +87,9 @@ class RecordStore:
         self._random = random
         self._domains = domains
         self._held: dict[DhtKey, Held] = {}
-        self._by_distance: list[tuple[int, DhtKey]] = []
-        self._authors: dict[PeerId, dict[DhtKey, None]] = {}
+        self._by_distance: list[DhtKey] = []
+        # The latest record of each author, which leads to its others.
+        self._authors: dict[PeerId, Held] = {}
         self.bytes = 0
 
     def __len__(self) -> int:
@@ -126,7 +134,7 @@ class RecordStore:
     def accept(self, key: DhtKey, name: str, data: bytes, now: Now) -> str:
         """Take a record. Returns the empty text when it is held, else why it is refused."""
         before = self.get(key, now)
-        if before is not None and before.opened.raw == data:
+        if before is not None and before.raw == data:
             return ""  # Stored again by another holder: it is verified already, and lives no longer for it.
         try:
             opened = self.open(data, key, now)
@@ -134,8 +142,8 @@ class RecordStore:
             return error.reason
         if record_key(opened.domain, opened.author, name) != key:
             return "key"
-        if before is not None and opened.sequence <= before.opened.sequence:
-            return "stale" if opened.sequence < before.opened.sequence else "two of one sequence"
+        if before is not None and opened.sequence <= before.sequence:
+            return "stale" if opened.sequence < before.sequence else "two of one sequence"
         refused = self._make_room(key, opened, now)
         if not refused:
             self._put(key, name, opened, now)
@@ -146,12 +154,12 @@ class RecordStore:
         held = self._held.pop(key, None)
         if held is None:
             return
-        author = held.opened.author
-        self.bytes -= len(held.opened.raw)
-        del self._authors[author][key]
-        if not self._authors[author]:
-            del self._authors[author]
-        del self._by_distance[bisect_left(self._by_distance, (self._distance(key), key))]
+        self.bytes -= len(held.raw)
+        del self._by_distance[bisect_left(self._by_distance, self._distance(key), key=self._distance)]
+        rest = [each for each in self._of(held.author) if each is not held]
+        del self._authors[held.author]
+        for each in rest:
+            self._link(each)
 
     def expire(self, now: Now) -> None:
         """Drop every record whose time has passed."""
@@ -167,14 +175,28 @@ class RecordStore:
 
     def check(self) -> None:
         """Raise AssertionError unless the store is sound. For tests and simulations."""
-        assert self.bytes == sum(len(held.opened.raw) for held in self._held.values()) <= self._config.record_bytes
+        assert self.bytes == sum(len(held.raw) for held in self._held.values()) <= self._config.record_bytes
         assert len(self._held) <= self._config.records
-        assert self._by_distance == sorted((self._distance(key), key) for key in self._held)
-        kept = {(held.opened.author, key) for key, held in self._held.items()}
-        assert kept == {(author, key) for author, keys in self._authors.items() for key in keys}
-        for keys in self._authors.values():
-            assert 0 < len(keys) <= self._config.author_records
-            assert sum(len(self._held[key].opened.raw) for key in keys) <= self._config.author_bytes
+        assert self._by_distance == sorted(self._held, key=self._distance)
+        kept = {(held.author, key) for key, held in self._held.items()}
+        assert kept == {(author, held.key) for author in self._authors for held in self._of(author)}
+        for author in self._authors:
+            records = self._of(author)
+            assert 0 < len(records) <= self._config.author_records
+            assert sum(len(held.raw) for held in records) <= self._config.author_bytes
+
+    def _of(self, author: PeerId) -> list[Held]:
+        """The records of an author."""
+        found, held = [], self._authors.get(author)
+        while held is not None:
+            found.append(held)
+            held = held.sibling
+        return found
+
+    def _link(self, held: Held) -> None:
+        """Put a record among those of its author."""
+        held.sibling = self._authors.get(held.author)
+        self._authors[held.author] = held
 
     def _distance(self, key: DhtKey) -> int:
         return number(key) ^ self._me
@@ -186,11 +208,11 @@ class RecordStore:
         """Check the bounds as they would be with this record, dropping farther ones. Returns why not, or empty."""
         old = self._held.get(key)
         size = len(opened.raw)
-        others = [self._held[each] for each in self._authors.get(opened.author, ()) if each != key]
-        taken = sum(len(held.opened.raw) for held in others)
+        others = [held for held in self._of(opened.author) if held.key != key]
+        taken = sum(len(held.raw) for held in others)
         if len(others) >= self._config.author_records or taken + size > self._config.author_bytes:
             return "too many of this author"
-        freed = len(old.opened.raw) if old else 0
+        freed = len(old.raw) if old else 0
         fits_count = old is not None or len(self._held) < self._config.records
         if fits_count and self.bytes - freed + size <= self._config.record_bytes:
             return ""
@@ -199,8 +221,8 @@ class RecordStore:
             (key not in self._held and len(self._held) >= self._config.records)
             or self.bytes - (freed if key in self._held else 0) + size > self._config.record_bytes
         ):
-            distance, farthest = self._by_distance[-1]
-            if distance <= self._distance(key):
+            farthest = self._by_distance[-1]
+            if self._distance(farthest) <= self._distance(key):
                 return "full"
             self.drop(farthest)
         return ""
@@ -210,7 +232,8 @@ class RecordStore:
         republish_at = self._next_time(now)
         self.drop(key)
         until = now.mono + opened.expires - now.wall
-        self._held[key] = Held(key, name, opened, until, republish_at)
-        self._authors.setdefault(opened.author, {})[key] = None
-        self.bytes += len(opened.raw)
-        insort(self._by_distance, (self._distance(key), key))
+        held = Held(key, name, opened.author, opened.sequence, opened.raw, until, republish_at)
+        self._held[key] = held
+        self._link(held)
+        self.bytes += len(held.raw)
+        insort(self._by_distance, key, key=self._distance)

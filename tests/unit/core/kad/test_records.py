@@ -66,7 +66,7 @@ def test_a_genuine_record_is_held_as_it_came(store: RecordStore) -> None:
     data = record()
     assert store.accept(KEY, "", data, NOW) == ""
     held = store.get(KEY, NOW)
-    assert held is not None and held.opened.raw == data
+    assert held is not None and held.raw == data
     assert held.until == NOW.mono + 120.0
     store.check()
 
@@ -114,7 +114,7 @@ def test_a_newer_sequence_wins_and_an_older_one_or_a_second_of_the_same_is_refus
     newest = record(sequence=6, body=b"newest")
     assert store.accept(KEY, "", newest, NOW) == ""
     held = store.get(KEY, NOW)
-    assert held is not None and held.opened.raw == newest
+    assert held is not None and held.raw == newest
     assert len(store) == 1
     store.check()
 
