@@ -59,6 +59,8 @@ class Links:
         self._config = config
         self._post = post
         self.made = self.closed = 0
+        # There are few different ones, and all peers share them.
+        self._reasons: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def hold(self, machine: Machine, peer: bytes, why: str, on: bool) -> None:
         """Keep a connection when room is needed, as long as any reason stands."""
@@ -66,7 +68,7 @@ class Links:
         if on:
             reasons += (why,)
         if reasons:
-            machine.holds[peer] = reasons  # type: ignore[index]
+            machine.holds[peer] = self._reasons.setdefault(reasons, reasons)  # type: ignore[index]
         else:
             machine.holds.pop(peer, None)  # type: ignore[call-overload]
 
