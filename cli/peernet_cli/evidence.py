@@ -14,7 +14,8 @@ Beside results.json and stats.json lie
     under policies that do not weigh any), and `workers`: who returned it under which `lease` in which `batch`
     (null where it was not kept), with which `status` and `digest`; `agrees` with what was accepted, and is then
     `equal` to it by the project's own comparison if its bytes are not; `trusted`: its word alone was believed;
-    `audit`: it came after that.
+    `audit`: it came after that. `retracted`: the peer without whom it is believed no more, since the job has
+    ended, or null.
   - `end`, once, last: SHA-256 of all `lines` before it, and of the other `files`.
 
 What the workers signed can't be made up. What the submitter says of them (who is trusted, what is equal, the
@@ -97,6 +98,7 @@ class SliceLine(Line, frozen=True, tag="slice"):
     digest: str
     reached: float
     workers: tuple[Worker, ...]
+    retracted: str | None = None
 
 
 class EndLine(Line, frozen=True, tag="end"):
@@ -158,10 +160,18 @@ class _Writer:
             case EvidenceSlice():
                 place = self._place(part.value)
                 workers = tuple(self._worker(worker, part.digest) for worker in part.parts)
-                told = SliceLine(
-                    part.index, part.calls, place.offset, place.size, part.digest.hex(), part.reached, workers
+                self._line(
+                    SliceLine(
+                        part.index,
+                        part.calls,
+                        place.offset,
+                        place.size,
+                        part.digest.hex(),
+                        part.reached,
+                        workers,
+                        part.retracted or None,
+                    )
                 )
-                self._line(told)
 
     def _place(self, data: bytes) -> Place:
         place = Place(self._offset, len(data), hashlib.sha256(data).hexdigest())

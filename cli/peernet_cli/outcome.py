@@ -13,6 +13,7 @@ from peernet.results import decode, to_json, write_json, write_json_list
 from peernet.wire.control import FinalValue, JobRow, SliceValue
 from peernet_cli.evidence import Evidence, write_evidence
 from peernet_cli.folders import check_new_folder, new_file, new_folder, why
+from peernet_cli.retractions import Places
 from peernet_cli.stats import counted, stats_of, summary_of
 
 SHOWN_CHARACTERS = 200
@@ -111,12 +112,14 @@ def check_output(output: Path | None) -> None:
     check_new_folder(output, "-o", "the results")
 
 
-def save(row: JobRow, encoded: Encoded, output: Path, evidence: Evidence | None = None) -> Path:
+def save(
+    row: JobRow, encoded: Encoded, output: Path, evidence: Evidence | None = None, places: Places | None = None
+) -> Path:
     """Write results.json and stats.json into a new folder and return it: `output`, or the next free suffix.
 
     tracebacks.txt has those of calls that were skipped, if there are any. evidence: of the job, to be written
-    beside them; None where no peer has run it. The files are written beside it first, so that the folder appears
-    whole or not at all.
+    beside them; None where no peer has run it. places: is told where retracted results stand. The files are
+    written beside it first, so that the folder appears whole or not at all.
 
     Raises:
         StorageError: the disk refused. Nothing is left behind, and the results are still with the peer.
@@ -124,13 +127,14 @@ def save(row: JobRow, encoded: Encoded, output: Path, evidence: Evidence | None 
     try:
         with new_folder(output) as folder:
             failed: list[str] = []
+            places = places or Places(row)
             with new_file(folder.path / "results.json") as stream:
-                write_results(row, _noting(encoded, failed), stream)
+                write_results(row, _noting(places.noting(encoded), failed), stream)
             if failed:
                 with new_file(folder.path / "tracebacks.txt") as stream:
                     stream.writelines(failed)
             with new_file(folder.path / "stats.json") as stream:
-                stream.write(json.dumps(stats_of(row), indent=2) + "\n")
+                stream.write(json.dumps(stats_of(row, places.ranges), indent=2) + "\n")
             if evidence is not None:
                 write_evidence(row, evidence, folder.path)
             return folder.publish()

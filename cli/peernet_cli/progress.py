@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from peernet.api.client import ControlClient
 from peernet.errors import ConnectionLostError
-from peernet.wire.control import JobReply, JobRow, Printed, Watch
+from peernet.wire.control import JobReply, JobRow, Printed, Retraction, Watch
 from peernet_cli.source import ENDED
 from peernet_cli.stats import progress_line, progress_of
 from peernet_cli.terminal import Terminal, visible
@@ -32,20 +32,26 @@ JSON_SECONDS = 0.5
 
 Show = Callable[[JobRow], None]
 
+Display = tuple[Show, Callable[[str], None], Callable[[Retraction], None]]
+"""What is shown: a state of the job, what the project printed, and what is believed no more of ended jobs."""
+
 
 def follow(
     client: ControlClient, job: str, terminal: Terminal, clock: Callable[[], float] = time.monotonic
 ) -> JobRow:
-    """Show a job until it has ended, and return it. What the project prints goes to standard error.
+    """Show a job until it has ended, and return it. What the project prints goes to standard error, and what
+    is believed no more of jobs that have ended.
 
     Raises:
         ConnectionLostError: the peer ended before the job did.
     """
     row = None
-    with _display(terminal, clock) as (show, printed):
+    with _display(terminal, clock) as (show, printed, retracted):
         for reply in client.stream(Watch(job)):
             if isinstance(reply, Printed):
                 printed(reply.text)
+            elif isinstance(reply, Retraction):
+                retracted(reply)
             elif isinstance(reply, JobReply):
                 row = reply.row
                 if row.state not in ENDED:
@@ -86,7 +92,7 @@ class Lines:
 
 
 @contextmanager
-def _display(terminal: Terminal, clock: Callable[[], float]) -> Iterator[tuple[Show, Callable[[str], None]]]:
+def _display(terminal: Terminal, clock: Callable[[], float]) -> Iterator[Display]:
     if terminal.json:
         with _ticking(Lines(lambda row: _emit(terminal, row), JSON_SECONDS, clock)) as (lines, lock):
 
@@ -95,13 +101,18 @@ def _display(terminal: Terminal, clock: Callable[[], float]) -> Iterator[tuple[S
                     terminal.printed(text)
                     terminal.emit({"event": "printed", "text": text})
 
-            yield lines.show, printed
+            def retracted(told: Retraction) -> None:
+                with lock:
+                    terminal.note(f"warning: {told.text}")
+                    terminal.emit({"event": "retracted", "job": told.job, "peer": told.peer, "text": told.text})
+
+            yield lines.show, printed, retracted
     elif terminal.stderr.isatty():
-        with _bar(terminal, clock) as bar:
-            yield bar
+        with _bar(terminal, clock) as (show, say):
+            yield show, say, lambda told: say(f"warning: {visible(told.text)}")
     else:
         with _ticking(Lines(lambda row: terminal.note(progress_line(row)), LINE_SECONDS, clock)) as (lines, lock):
-            yield lines.show, terminal.printed
+            yield lines.show, terminal.printed, lambda told: terminal.note(f"warning: {told.text}")
 
 
 def _emit(terminal: Terminal, row: JobRow) -> None:

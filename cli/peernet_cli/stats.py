@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from peernet.wire.control import JobRow
 
 _PROGRESS = (
@@ -13,14 +15,17 @@ _PROGRESS = (
     "disputed",
     "executions",
     "disagreements",
+    "taken_back",
     "working",
     "waiting",
     "eta",
 )
 
 
-def stats_of(row: JobRow) -> dict[str, object]:
-    """Return what `stats.json` holds. Times are seconds; shares are of the slices and add to 1."""
+def stats_of(row: JobRow, retracted: Sequence[tuple[int, int]] | None = None) -> dict[str, object]:
+    """Return what `stats.json` holds. Times are seconds; shares are of the slices and add to 1. retracted: where
+    results stand that are believed no more, if the results have been read."""
+    places = {} if retracted is None else {"retracted_results": [list(place) for place in retracted]}
     return {
         "job": row.job,
         "name": row.name,
@@ -35,13 +40,24 @@ def stats_of(row: JobRow) -> dict[str, object]:
         "policy": row.policy,
         "audits": row.audits,
         "strikes": row.strikes,
-        "retracted": row.retracted,
+        "taken_back": row.taken_back,
         "banned": list(row.banned),
         "skipped": row.skipped,
         "peers": [
             {"id": work.id, "slices": work.slices, "cpu_seconds": work.cpu_seconds, "share": work.share}
             for work in row.peers
         ],
+        "retracted": [
+            {
+                "peer": entry.peer,
+                "slices": entry.slices,
+                "calls": entry.calls,
+                "when": entry.when,
+                "reason": entry.reason,
+            }
+            for entry in row.retracted
+        ],
+        **places,
     }
 
 
@@ -87,6 +103,8 @@ def summary_of(row: JobRow) -> str:
         parts.insert(2, counted(row.disagreements, "disagreement"))
     if row.skipped:
         parts.append(f"{counted(row.skipped, 'call')} skipped")
+    if row.retracted:
+        parts.append(f"{counted(sum(entry.slices for entry in row.retracted), 'slice')} retracted")
     return ", ".join(parts)
 
 
@@ -99,6 +117,8 @@ def progress_line(row: JobRow) -> str:
     parts = [_slices(row), f"{counted(row.working, 'peer')} working"]
     if row.disagreements:
         parts.append(counted(row.disagreements, "disagreement"))
+    if row.taken_back:
+        parts.append(f"{row.taken_back} taken back")
     if row.eta is not None:
         parts.append(f"about {duration(row.eta)} left")
     return f"{row.state}: {', '.join(parts)}"

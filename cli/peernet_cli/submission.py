@@ -24,6 +24,7 @@ from peernet.wire.control import JobRow, Submit
 from peernet_cli.evidence import Evidence
 from peernet_cli.outcome import Encoded, check_output, inline_json, save, summary
 from peernet_cli.progress import follow
+from peernet_cli.retractions import tell
 from peernet_cli.source import Jobs
 from peernet_cli.stats import counted, failure_of, stats_of
 from peernet_cli.terminal import Terminal
@@ -190,6 +191,7 @@ def hand_out(
         StorageError: the disk refused.
     """
     folder = None if output is None else save(row, values(), output, evidence)
+    tell(terminal, row)
     if terminal.json:
         value = inline_json(row, values())
         record = {"event": "done", "output": None if folder is None else str(folder)} | stats_of(row)

@@ -3,8 +3,8 @@ files.
 
 Checked are every signature, that the signer is the peer that is named, that it signed results of this job, that
 the lease and digest of each worker's part are in what it signed, that the bytes of each slice have the accepted
-digest, that results.json is what these bytes say, that enough peers agree for the policy, and every file's own
-digest.
+digest, that results.json is what these bytes say, that enough peers agree for the policy, that no slice had been
+retracted by the time that the folder was written, and every file's own digest.
 """
 
 from __future__ import annotations
@@ -204,6 +204,9 @@ class _Check:
         for peer in dict.fromkeys(peers):
             if peers.count(peer) > 1:
                 self._fault("counts twice", index, peer)
+        if line.retracted is not None:
+            text = "is retracted: it is believed no more without this peer; submit the job again"
+            self._fault(text, index, line.retracted)
         if self._head is not None:
             lack = lack_of(self._head.policy, line.reached, [worker for worker in line.workers if worker.agrees])
             if lack:

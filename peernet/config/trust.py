@@ -54,6 +54,9 @@ class TrustConfig:
     """Of those at most so many shut out; then the oldest of them go. Fresh keys are free, so a longer list of old
     ones is worth nothing."""
 
+    blocked: int = 2048
+    """Of those at most so many by the user's word, which is never forgotten: the other half is for liars."""
+
     marks: int = 8
     """Strikes of one peer kept as evidence for people."""
 
@@ -78,6 +81,10 @@ class TrustConfig:
     refuted_share: float = 0.5
     """And they have to be more than this share of such audits. A minority of liars, sleepers too, stays below it
     until it is banned; a colluding majority, which bans the honest ones, does not."""
+
+    review_records: int = 4096
+    """Accepted slices of ended jobs that are looked at together after a peer was shut out: read in some tens of
+    milliseconds, beside the loop, and judged in a few."""
 
     retained: int = 65_536
     """Accepted slices of a job that can still be audited and taken back. Those before have become final."""

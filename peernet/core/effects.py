@@ -168,10 +168,10 @@ class OpenHost(msgspec.Struct, frozen=True, gc=False):
     job: JobId
     bundle: Digest
     name: str
-    slice_size: int | None
-    replicas: int | None
-    quorum: int | None
-    timeout: float | None
+    slice_size: int | None = None
+    replicas: int | None = None
+    quorum: int | None = None
+    timeout: float | None = None
     memory: int | None = None
     scratch: int | None = None
     confidence: float | None = None
@@ -250,6 +250,16 @@ class CloseHost(msgspec.Struct, frozen=True, gc=False):
     job: JobId
 
 
+class Review(msgspec.Struct, frozen=True, gc=False):
+    """Look through the journal for accepted slices of ended jobs that a peer had a part in, from the key `after`
+    of an `EvidenceRecord` on, at most so many as make no long work. Done(value: Reviewed, or None where there is
+    nothing after it)."""
+
+    id: int
+    peer: PeerId
+    after: bytes
+
+
 class Answer(msgspec.Struct, frozen=True, gc=False):
     """The answer to a command of the local user. value: as stated at the command, or a Failure."""
 
@@ -261,13 +271,15 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     """Something that people or watchers want to know. Never changes anything.
 
     topic "job": the job changed (watchers look it up); "peers": the set of known peers changed; "refused": bytes
-    of a peer were refused; "trust": a peer was banned; "warning": the user should read `text`; "work": what this
-    worker does."""
+    of a peer were refused; "retracted": results of `job`, which has ended, are believed no more without `peer`;
+    "taken back": the result of slice `index` is believed no more while the job runs; "trust": a peer was banned;
+    "warning": the user should read `text`; "work": what this worker does."""
 
-    topic: Literal["job", "peers", "refused", "trust", "warning", "work"]
+    topic: Literal["job", "peers", "refused", "retracted", "taken back", "trust", "warning", "work"]
     text: str = ""
     job: JobId | None = None
     peer: PeerId | None = None
+    index: int | None = None
 
 
 Effect = (
@@ -297,6 +309,7 @@ Effect = (
     | Compare
     | Finish
     | CloseHost
+    | Review
     | Answer
     | Note
 )

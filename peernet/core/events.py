@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from peernet.core.records import EvidenceRecord, JobRecord
 from peernet.types import Digest, Instance, JobId, Payload, PeerId
 from peernet.wire.link import Body
 
@@ -190,6 +191,19 @@ class JobValue:
 
     value: Payload
     skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """Value of a done `Review`: of one job that has ended, the accepted slices that a peer agreed with.
+
+    after: where to look on. last: the job has no more of them.
+    """
+
+    job: JobRecord
+    evidence: tuple[EvidenceRecord, ...]
+    after: bytes
+    last: bool
 
 
 class Listening(msgspec.Struct, frozen=True, gc=False):

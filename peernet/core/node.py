@@ -40,7 +40,7 @@ from peernet.core.events import (
 from peernet.core.gossip import Gossip
 from peernet.core.handlers import Taker
 from peernet.core.kad import Kad
-from peernet.core.records import ContactRecord, MineRecord, TrustRecord
+from peernet.core.records import ContactRecord, MineRecord, ReviewRecord, TrustRecord
 from peernet.core.work.owner import JobImage, Owner
 from peernet.core.work.worker import Worker
 from peernet.errors import AddressError
@@ -77,6 +77,7 @@ class Restored:
     contacts: tuple[ContactRecord, ...] = ()
     mine: tuple[MineRecord, ...] = ()
     trust: tuple[TrustRecord, ...] = ()
+    reviews: tuple[ReviewRecord, ...] = ()
     jobs: tuple[JobImage, ...] = ()
 
 
@@ -131,7 +132,7 @@ class NodeCore:
         for behaviour in self._behaviours:
             behaviour.start()
         self.owner.trust.restore(restored.trust)
-        self.owner.restore(restored.jobs)
+        self.owner.restore(restored.jobs, restored.reviews)
         return self._finish()
 
     def handle(self, event: Event, now: Now) -> list[Effect]:
@@ -266,9 +267,12 @@ class NodeCore:
         ctx.emit(Answer(event.id, None))
 
     def _on_block(self, event: BlockAsked) -> None:
-        for peer in event.peers:
-            self.owner.trust.block(peer, event.blocked)
-        self.context.emit(Answer(event.id, None))
+        trust = self.owner.trust
+        refused = trust.no_room_to_block(event.peers) if event.blocked else ""
+        if not refused:
+            for peer in event.peers:
+                trust.block(peer, event.blocked)
+        self.context.emit(Answer(event.id, Failure("usage", refused) if refused else None))
 
     def _on_leave(self, event: LeaveAsked) -> None:
         self.owner.leave()

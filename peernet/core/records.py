@@ -24,12 +24,24 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
         raise AssertionError("a record defines its key")
 
 
+class RetractedRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How many accepted slices of an ended job, of so many calls, are believed no more without a peer. when: wall
+    seconds, of the latest of them. reason: what the peer is shut out for."""
+
+    peer: PeerId
+    slices: int
+    calls: int
+    when: float
+    reason: str
+
+
 class JobRecord(Record, frozen=True, array_like=True, gc=False):
     """A job that this peer owns. manifest: its envelope. policy: how its results are verified, as
     `core.work.policies.choose` reads it. pickles: its results are pickles, which only the user's own peers may
     make. locked: its manifest locks the packages that it needs. secret: what the seeds of its slices are
     derived from. checks: its results prove themselves. retries: slices that fail are run again. compares: results
-    may be equal although their bytes differ. The numbers of a finished job are final."""
+    may be equal although their bytes differ. The numbers of a finished job are final, apart from `retracted`: a
+    record for each peer that was shut out since and that accepted slices rested on."""
 
     space: ClassVar[str] = "job"
 
@@ -41,8 +53,6 @@ class JobRecord(Record, frozen=True, array_like=True, gc=False):
     needs: Needs
     name: str
     slice_size: int | None
-    replicas: int | None
-    quorum: int | None
     timeout: float | None
     reduces: bool
     trusted: tuple[PeerId, ...]
@@ -64,6 +74,7 @@ class JobRecord(Record, frozen=True, array_like=True, gc=False):
     checks: bool = False
     retries: bool = False
     compares: bool = False
+    retracted: tuple[RetractedRecord, ...] = ()
 
     def key(self) -> bytes:
         return self.job
@@ -142,7 +153,7 @@ class BatchRecord(Record, frozen=True, array_like=True, gc=False):
 class PartRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One worker's part in an `EvidenceRecord`. status, digest: what it signed, under `lease`. agrees: with what
     was accepted. trusted: its word alone is believed. audit: it repeated a slice that was accepted by then. batch:
-    names the `BatchRecord`; empty where there was no room for it."""
+    names the `BatchRecord`; empty where there was no room for it. counts: its peer was not shut out by then."""
 
     peer: PeerId
     lease: LeaseId
@@ -152,11 +163,13 @@ class PartRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     trusted: bool
     audit: bool
     batch: bytes
+    counts: bool = True
 
 
 class EvidenceRecord(Record, frozen=True, array_like=True, gc=False):
     """Why a slice was accepted. reached: how probable its result was by then, at least; 1.0 on a trusted peer's
-    word, 0.0 under policies that do not weigh probabilities."""
+    word, 0.0 under policies that do not weigh probabilities. retracted: the peer without whom it is believed no
+    more, since the job has ended."""
 
     space: ClassVar[str] = "evidence"
 
@@ -165,6 +178,7 @@ class EvidenceRecord(Record, frozen=True, array_like=True, gc=False):
     calls: int
     reached: float
     parts: tuple[PartRecord, ...]
+    retracted: PeerId | None = None
 
     def key(self) -> bytes:
         return self.job + self.index.to_bytes(8, "big")
@@ -233,6 +247,22 @@ class TrustRecord(Record, frozen=True, array_like=True, gc=False):
     sure: bool = False
     vouchers: tuple[PeerId, ...] = ()
     marks: tuple[MarkRecord, ...] = ()
+
+    def key(self) -> bytes:
+        return self.peer
+
+
+class ReviewRecord(Record, frozen=True, array_like=True, gc=False):
+    """Ended jobs are being looked through for slices that rested on a peer, which was shut out for `reason`.
+    since: wall seconds. after: the key of the last `EvidenceRecord` that has been judged; empty at the
+    beginning."""
+
+    space: ClassVar[str] = "review"
+
+    peer: PeerId
+    reason: str
+    since: float
+    after: bytes = b""
 
     def key(self) -> bytes:
         return self.peer

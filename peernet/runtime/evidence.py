@@ -37,6 +37,7 @@ def slices(journal: Journal, job: JobId) -> Iterator[tuple[EvidenceSlice, Payloa
                 size=outcome.value.size,
                 reached=0.0 if record is None else record.reached,
                 parts=() if record is None else tuple(map(_part, record.parts)),
+                retracted="" if record is None or record.retracted is None else format_peer_id(record.retracted),
             ),
             outcome.value,
         )

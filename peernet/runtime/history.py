@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 from msgspec.structs import replace
 
-from peernet.core.records import JobRecord, OutcomeRecord, decode_record
+from peernet.core.records import EvidenceRecord, JobRecord, OutcomeRecord, decode_record
 from peernet.errors import UsageError
 from peernet.identity.jobid import find_job
+from peernet.identity.peerid import format_peer_id
 from peernet.runtime import evidence
 from peernet.runtime.jobrows import row_of_record
 from peernet.storage.blobs import read_blob
@@ -61,7 +62,7 @@ def job_replies(home: Home, prefix: str, start: int = 0) -> Iterator[SliceValue 
         elif not record.reduces:
             index = start
             while (outcome := find_outcome(journal, record.job, index)) is not None:
-                yield SliceValue(index, read(outcome.value), record.pickles, outcome.traceback)
+                yield slice_value(journal, record, outcome, read(outcome.value))
                 index += 1
         yield JobReply(row_of_record(record))
 
@@ -104,6 +105,16 @@ def find_outcome(journal: Journal, job: JobId, index: int) -> OutcomeRecord | No
     """Return the accepted result of a slice, if it is there."""
     value = journal.get(OutcomeRecord.space, job + index.to_bytes(8, "big"))
     return None if value is None else decode_record(OutcomeRecord, value)
+
+
+def slice_value(journal: Journal, record: JobRecord, outcome: OutcomeRecord, data: bytes) -> SliceValue:
+    """Return an accepted slice as front ends get it, whose bytes are `data`."""
+    retracted = ""
+    if record.retracted:
+        kept = journal.get(EvidenceRecord.space, outcome.key())
+        peer = None if kept is None else decode_record(EvidenceRecord, kept).retracted
+        retracted = "" if peer is None else format_peer_id(peer)
+    return SliceValue(outcome.index, data, record.pickles, outcome.traceback, retracted)
 
 
 def _reader(home: Home) -> Read:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from peernet.core.records import JobRecord
+from peernet.core.records import JobRecord, RetractedRecord
 from peernet.core.work.stats import JobView, PeerWork, Unfit, view_of
 from peernet.identity.jobid import format_job_id
 from peernet.identity.peerid import format_peer_id
-from peernet.wire.control import JobRow, UnfitRow, WorkRow
+from peernet.wire.control import JobRow, RetractedRow, UnfitRow, WorkRow
 
 
 def row_of_record(record: JobRecord) -> JobRow:
@@ -52,10 +52,11 @@ def row_of_view(view: JobView) -> JobRow:
         policy=view.policy,
         audits=view.audits,
         strikes=view.strikes,
-        retracted=view.retracted,
+        taken_back=view.taken_back,
         banned=tuple(map(format_peer_id, view.banned)),
         skipped=view.skipped if view.reduces else None,
         unfit=unfit_rows(view.unfit),
+        retracted=_retracted_rows(view.retracted),
     )
 
 
@@ -63,6 +64,14 @@ def _work_rows(peers: tuple[PeerWork, ...]) -> tuple[WorkRow, ...]:
     """Return who did how much, in the text form."""
     return tuple(
         WorkRow(format_peer_id(work.peer), work.slices, round(work.cpu_seconds, 6), work.share) for work in peers
+    )
+
+
+def _retracted_rows(retracted: tuple[RetractedRecord, ...]) -> tuple[RetractedRow, ...]:
+    """Return what is believed no more, in the text form."""
+    return tuple(
+        RetractedRow(format_peer_id(entry.peer), entry.slices, entry.calls, entry.when, entry.reason)
+        for entry in retracted
     )
 
 

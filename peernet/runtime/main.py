@@ -69,7 +69,7 @@ def main(argv: list[str]) -> int:
         sys.stdout.flush()
 
     def tell(note: Note) -> None:
-        if note.topic == "warning":
+        if note.topic in ("warning", "retracted"):
             sys.stderr.write(f"warning: {note.text}\n")
 
     try:

@@ -15,6 +15,7 @@ from peernet.core.effects import (
     MeasureNumpy,
     Note,
     PinBlob,
+    Review,
     UnpinBlobs,
 )
 from peernet.core.events import Event, Failure, JoinAsked, LeaveAsked, Listening
@@ -37,6 +38,7 @@ from peernet.runtime.options import PeerOptions
 from peernet.runtime.packages import Packages
 from peernet.runtime.payloads import Payloads
 from peernet.runtime.restore import pin_results, restore
+from peernet.runtime.reviews import Reviews
 from peernet.runtime.service import Service
 from peernet.runtime.surroundings import Surroundings
 from peernet.runtime.tiers import caution, required, serves
@@ -114,6 +116,7 @@ class Node:
         self.port = options.port
         self._network: Network
         self._boxes: Boxes
+        self._reviews: Reviews
         self.on_note: Callable[[Note], None] = lambda note: None
 
     @property
@@ -161,6 +164,9 @@ class Node:
                 self.driver.post,
                 nursery,
                 self.service.printed,
+            )
+            self._reviews = Reviews(
+                self.journal, self.options.config, self.surroundings.blocking, self.driver.post, nursery
             )
             self.port = await nursery.start(self.pool.run, self.options.host, self.options.port)
             self.driver.post(Listening(self.port))
@@ -218,6 +224,8 @@ class Node:
             self._boxes.carry(effect)
         elif isinstance(effect, MeasureNumpy):
             self._numeric.want_numpy()
+        elif isinstance(effect, Review):
+            self._reviews.carry(effect)
         elif isinstance(effect, PinBlob):
             self._pin(effect)
         elif isinstance(effect, UnpinBlobs):
@@ -238,7 +246,7 @@ class Node:
             self._note(Note("warning", text))
 
     def _note(self, note: Note) -> None:
-        if note.topic == "warning":
+        if note.topic in ("warning", "retracted"):
             self.warnings.append(note.text)
         self.service.noted(note)
         with suppress(OSError):  # a terminal that was closed must not end the peer

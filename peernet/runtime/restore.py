@@ -7,10 +7,12 @@ from collections.abc import Callable
 from peernet.core.node import Restored
 from peernet.core.records import (
     ContactRecord,
+    EvidenceRecord,
     JobRecord,
     LeaseRecord,
     MineRecord,
     OutcomeRecord,
+    ReviewRecord,
     SliceRecord,
     TrustRecord,
     decode_record,
@@ -21,7 +23,8 @@ from peernet.types import Digest, JobId
 
 
 def restore(journal: Journal, with_contacts: bool) -> Restored:
-    """Return the contacts (if wanted), the user's own keys, and the jobs that have not ended, oldest first."""
+    """Return the contacts (if wanted), the user's own keys, what is known of peers, and the jobs that have not
+    ended, oldest first."""
     contacts = journal.load(ContactRecord.space) if with_contacts else ()
     jobs = [decode_record(JobRecord, value) for _, value in journal.load(JobRecord.space)]
     running = sorted((job for job in jobs if job.state == "running"), key=lambda job: job.submitted)
@@ -29,6 +32,7 @@ def restore(journal: Journal, with_contacts: bool) -> Restored:
         contacts=tuple(decode_record(ContactRecord, value) for _, value in contacts),
         mine=tuple(decode_record(MineRecord, value) for _, value in journal.load(MineRecord.space)),
         trust=tuple(decode_record(TrustRecord, value) for _, value in journal.load(TrustRecord.space)),
+        reviews=tuple(decode_record(ReviewRecord, value) for _, value in journal.load(ReviewRecord.space)),
         jobs=tuple(_image(journal, job) for job in running),
     )
 
@@ -56,4 +60,7 @@ def _image(journal: Journal, job: JobRecord) -> JobImage:
             decode_record(OutcomeRecord, value) for _, value in journal.load(OutcomeRecord.space, job.job)
         ),
         leases=tuple(decode_record(LeaseRecord, value) for _, value in journal.load(LeaseRecord.space, job.job)),
+        evidence=tuple(
+            decode_record(EvidenceRecord, value) for _, value in journal.load(EvidenceRecord.space, job.job)
+        ),
     )

@@ -11,9 +11,11 @@ from msgspec.structs import replace
 
 from peernet.core.effects import Note
 from peernet.core.events import BlockAsked, StopAsked, Submission, SubmitAsked, TrustAsked
+from peernet.core.records import JobRecord, OutcomeRecord
 from peernet.identity.jobid import format_job_id
-from peernet.identity.peerid import parse_peer_id
+from peernet.identity.peerid import format_peer_id, parse_peer_id
 from peernet.runtime import evidence, history
+from peernet.runtime.deliveries import Deliveries, Delivery
 from peernet.runtime.jobrows import row_of_record, row_of_view, unfit_rows
 from peernet.runtime.peerrows import peer_rows, status
 from peernet.runtime.trusted import trust_reply
@@ -35,12 +37,14 @@ from peernet.wire.control import (
     PeersReply,
     Printed,
     Results,
+    Retraction,
     Show,
     SliceValue,
     Status,
     Stop,
     Submit,
     Submitted,
+    TakenBack,
     Trust,
     Watch,
 )
@@ -57,6 +61,9 @@ PRINTED_LINES = 1000
 NOBODY = 0
 """The id of a command whose answer nobody waits for: those that somebody waits for count from 1."""
 
+RETRACTIONS = 256
+"""Retractions that are kept for watchers that have not taken them yet; the oldest go first, and stay on record."""
+
 PRINTED_HOSTS = 128
 """Job hosts whose lines are kept: twice as many as jobs may run. Jobs that nobody watches go first."""
 
@@ -68,13 +75,28 @@ class Service:
         self._node = node
         self._changed: dict[JobId, trio.Event] = {}
         self._printed: OrderedDict[JobId, deque[str]] = OrderedDict()
+        self._deliveries = Deliveries()
+        self._retractions: deque[Retraction] = deque(maxlen=RETRACTIONS)
+        self._retracted = 0
 
     def noted(self, note: Note) -> None:
-        """Wake the watchers of a job that changed."""
-        if note.topic == "job" and note.job is not None:
-            event = self._changed.pop(note.job, None)
-            if event is not None:
-                event.set()
+        """Wake the watchers of a job that changed, and all of them where an ended one is believed no more."""
+        if note.job is None:
+            return
+        if note.topic == "taken back" and note.index is not None:
+            self._deliveries.taken_back(note.job, note.index)
+        elif note.topic == "retracted" and note.peer is not None:
+            self._retractions.append(Retraction(format_job_id(note.job), format_peer_id(note.peer), note.text))
+            self._retracted += 1
+            for job in list(self._changed):
+                self._wake(job)
+        elif note.topic == "job":
+            self._wake(note.job)
+
+    def _wake(self, job: JobId) -> None:
+        event = self._changed.pop(job, None)
+        if event is not None:
+            event.set()
 
     def printed(self, host: JobId, text: str) -> None:
         """Keep what a project printed in its job host, for its watcher."""
@@ -167,8 +189,12 @@ class Service:
 
     async def _watch(self, job: JobId) -> AsyncIterator[ControlReply]:
         host = None
+        told = self._retracted
         while True:
             changed = self._changed.setdefault(job, trio.Event())
+            news, told = self._retracted_since(told), self._retracted
+            for retraction in news:
+                yield retraction
             view = self._node.core.owner.view(job)
             if view is not None and view.host is not None:
                 host = view.host  # an ended job has none, but what it printed last is still to be told
@@ -181,22 +207,41 @@ class Service:
             await changed.wait()
             await trio.sleep(WATCH_SECONDS)
 
+    def _retracted_since(self, told: int) -> list[Retraction]:
+        new = min(self._retracted - told, len(self._retractions))
+        return list(self._retractions)[len(self._retractions) - new :]
+
     async def _results(self, job: JobId, start: int) -> AsyncIterator[ControlReply]:
-        index = start
+        with self._deliveries.of(job, start) as delivery:
+            async for reply in self._deliver(job, delivery):
+                yield reply
+
+    async def _deliver(self, job: JobId, delivery: Delivery) -> AsyncIterator[ControlReply]:
         while True:
             changed = self._changed.setdefault(job, trio.Event())
             record = history.find_record(self._node.journal, format_job_id(job))
+            for index in delivery.take_doubted():
+                yield TakenBack(index)
+            for index in list(delivery.owed):
+                if (outcome := history.find_outcome(self._node.journal, job, index)) is not None:
+                    del delivery.owed[index]
+                    yield await self._value(record, outcome)
             if not record.reduces:
-                while (outcome := history.find_outcome(self._node.journal, job, index)) is not None:
-                    data = await self._node.payloads.get(outcome.value)
-                    yield SliceValue(index, data, record.pickles, outcome.traceback)
-                    index += 1
+                while (outcome := history.find_outcome(self._node.journal, job, delivery.next)) is not None:
+                    delivery.next += 1
+                    yield await self._value(record, outcome)
+            if delivery.doubted:
+                continue
             if record.state != "running":
                 if record.value is not None:
                     yield FinalValue(await self._node.payloads.get(record.value), record.pickles)
                 yield JobReply(self._job(job))
                 return
             await changed.wait()
+
+    async def _value(self, record: JobRecord, outcome: OutcomeRecord) -> SliceValue:
+        data = await self._node.payloads.get(outcome.value)
+        return history.slice_value(self._node.journal, record, outcome, data)
 
     async def _evidence(self, request: Evidence) -> AsyncIterator[ControlReply]:
         journal, payloads = self._node.journal, self._node.payloads

@@ -126,14 +126,14 @@ class Journal:
             row: tuple[bytes] | None = self._connection.execute(_GET[space], (key,)).fetchone()
         return None if row is None else row[0]
 
-    def load(self, space: str, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """The records whose keys start with `prefix`, as (key, value) in the order of the keys.
+    def load(self, space: str, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """The records whose keys start with `prefix`, as (key, value) in the order of the keys, from `start` on.
 
         Reads a page at a time, so any number fits in memory and commits may go on meanwhile: a page is one
         moment of the journal, later pages show what was committed since. Raises StorageError if the disk fails.
         """
         _check_space(space)
-        return self._pages(space, prefix, _end_of(prefix))
+        return self._pages(space, max(prefix, start), _end_of(prefix))
 
     def _pages(self, space: str, start: bytes, end: bytes | None) -> Iterator[tuple[bytes, bytes]]:
         limit = self._config.journal_page_rows

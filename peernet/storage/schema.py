@@ -18,6 +18,7 @@ SPACES: tuple[str, ...] = (
     "contact",
     "mine",
     "trust",
+    "review",
     "meta",
 )
 """The spaces of keys, a table each. Keys of slices and outcomes are the job id (32 bytes) and the slice's index

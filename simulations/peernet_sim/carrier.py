@@ -7,6 +7,7 @@ from typing import Any
 
 from peernet.core import effects as fx
 from peernet.core.effects import Effect
+from peernet.core.events import Done, Event
 from peernet_sim.boxes import Boxes
 from peernet_sim.looking import Watcher
 from peernet_sim.machine import Machine
@@ -30,10 +31,14 @@ _BOXES: tuple[type, ...] = (
 
 
 class Carrier:
-    """Knows who carries out which effect. watcher: is told of records of jobs and of answers."""
+    """Knows who carries out which effect. watcher: is told of records of jobs and of answers. post: hands a core
+    what came out of looking through its journal."""
 
-    def __init__(self, network: Network, boxes: Boxes, watcher: Watcher) -> None:
+    def __init__(
+        self, network: Network, boxes: Boxes, watcher: Watcher, post: Callable[[Machine, Event], None]
+    ) -> None:
         self._watcher = watcher
+        self._post = post
         self._acts: dict[type, Callable[[Machine, Any], None]] = {
             fx.Send: network.send,
             fx.Call: network.call,
@@ -43,6 +48,7 @@ class Carrier:
             fx.Disconnect: network.disconnect,
             fx.Hold: network.hold,
             fx.Fetch: network.fetch,
+            fx.Review: self._review,
             fx.Answer: self._answer,
         }
         self._acts.update(dict.fromkeys(_NOTHING, _nothing))
@@ -73,6 +79,11 @@ class Carrier:
                     self._watcher.saved(machine, record)
             elif kind is fx.Forget:
                 apply(effect)
+
+    def _review(self, machine: Machine, effect: fx.Review) -> None:
+        assert machine.core is not None
+        limit = machine.core.context.config.trust.review_records
+        self._post(machine, Done(effect.id, machine.journal.review(effect.peer, effect.after, limit)))
 
     def _answer(self, machine: Machine, effect: fx.Answer) -> None:
         self._watcher.answered(machine, effect.id, effect.value)

@@ -6,22 +6,25 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from peernet.core.effects import Effect, Forget, Save
-from peernet.core.events import Event
+from peernet.core.events import Event, Reviewed
 from peernet.core.node import NodeCore, Restored
 from peernet.core.records import (
     ContactRecord,
+    EvidenceRecord,
     JobRecord,
     LeaseRecord,
     MineRecord,
     OutcomeRecord,
     R,
     Record,
+    ReviewRecord,
     SliceRecord,
     TrustRecord,
     decode_record,
     encode_record,
 )
 from peernet.core.work.owner import JobImage
+from peernet.core.work.reviews import look_through
 from peernet.net.backoff import Backoff
 from peernet.types import Digest, PeerId
 from peernet_sim.crypto import Key
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 
 NEVER = float("inf")
 
-_WHOLE_KEYS = (ContactRecord.space, MineRecord.space, TrustRecord.space)
+_WHOLE_KEYS = (ContactRecord.space, MineRecord.space, TrustRecord.space, ReviewRecord.space)
 """Spaces whose records are forgotten one by one; in the others a prefix stands for all of a job."""
 
 
@@ -74,6 +77,16 @@ class Journal:
         space = self.spaces.get(kind.space, {})
         return tuple(_record(kind, space[key]) for key in sorted(space) if key.startswith(prefix))
 
+    def review(self, peer: PeerId, after: bytes, limit: int) -> Reviewed | None:
+        """Return what a `Review` asks for."""
+        return look_through(
+            lambda start: (job for job in self.load(JobRecord) if job.job >= start),
+            lambda job, start: (kept for kept in self.load(EvidenceRecord, job) if kept.key() >= start),
+            peer,
+            after,
+            limit,
+        )
+
     def restored(self) -> Restored:
         """Return what a core is rebuilt from, as `peernet.runtime.restore` does."""
         jobs = sorted(
@@ -83,12 +96,14 @@ class Journal:
             contacts=self.load(ContactRecord),
             mine=self.load(MineRecord),
             trust=self.load(TrustRecord),
+            reviews=self.load(ReviewRecord),
             jobs=tuple(
                 JobImage(
                     job=job,
                     slices=self.load(SliceRecord, job.job),
                     outcomes=self.load(OutcomeRecord, job.job),
                     leases=self.load(LeaseRecord, job.job),
+                    evidence=self.load(EvidenceRecord, job.job),
                 )
                 for job in jobs
             ),

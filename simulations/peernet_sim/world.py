@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from peernet.config import Config
-from peernet.core.events import JoinAsked, Listening, MachineMeasured
+from peernet.core.events import Event, JoinAsked, Listening, MachineMeasured
 from peernet.core.node import Identity, NodeCore
 from peernet.core.records import Record
 from peernet.identity.multiaddr import Multiaddr
@@ -87,8 +87,11 @@ class World(Commons[Machine, Engine]):
         )
         self.boxes = Boxes(self.engine, self.post, tasks, self.blobs, stream(seed, "boxes"), self._compute)
         self._watcher = watcher
-        self.driver.carry = Carrier(self.network, self.boxes, self).carry
+        self.driver.carry = Carrier(self.network, self.boxes, self, self._soon).carry
         self._populate()
+
+    def _soon(self, machine: Machine, event: Event) -> None:
+        self.engine.at(self.engine.now, self.post, machine, machine.life, event)
 
     # --- what happenings and behaviours may do (`model.World`) ----------------------------------------------
 

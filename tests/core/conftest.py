@@ -19,16 +19,19 @@ from peernet.core import events as ev
 from peernet.core.node import Identity, NodeCore, Restored
 from peernet.core.records import (
     ContactRecord,
+    EvidenceRecord,
     JobRecord,
     LeaseRecord,
     MineRecord,
     OutcomeRecord,
-    Record,
+    ReviewRecord,
     SliceRecord,
+    TrustRecord,
     decode_record,
     encode_record,
 )
 from peernet.core.work.owner import JobImage
+from peernet.core.work.reviews import look_through
 from peernet.errors import PeernetError
 from peernet.identity.multiaddr import Multiaddr
 from peernet.project.cut import Cutter, open_input
@@ -37,14 +40,6 @@ from peernet.results import decode, encode
 from peernet.types import Digest, Instance, JobId, Payload, PeerId
 
 START = 1_800_000_000.0
-KINDS: tuple[type[Record], ...] = (
-    JobRecord,
-    SliceRecord,
-    OutcomeRecord,
-    LeaseRecord,
-    ContactRecord,
-    MineRecord,
-)
 MACHINE = ev.MachineMeasured(
     cores=2, memory=2**32, load=0.1, speed=1.0, python="3.11", platform="linux-x86_64", tier="A"
 )
@@ -146,7 +141,7 @@ class World:
         machine.running.clear()
 
     def restart(self, machine: Machine) -> None:
-        self._boot(machine, Config(trust=TrustConfig(policy="plain")))
+        self._boot(machine, machine.core.context.config)
 
     def command(self, machine: Machine, make: Callable[[int], ev.Event]) -> int:
         number = next(self._calls)
@@ -306,6 +301,8 @@ class World:
                         assert source is not None
                         machine.blobs[digest] = source.blobs[digest]
                     self.post(machine, ev.Done(number), self.latency)
+            case fx.Review():
+                self.post(machine, ev.Done(effect.id, _reviewed(machine, effect)), 0.01)
             case fx.Answer(number, value):
                 machine.answers[number] = value
             case fx.Note():
@@ -459,22 +456,36 @@ def _compute(task: Task, data: bytes, lie: Callable[[list[Any]], list[Any]] | No
     return ev.SliceOutcome("ok", payload(encode(values)), "", None, "", task.seconds, task.seconds)
 
 
-def restored(journal: dict[tuple[str, bytes], bytes]) -> Restored:
-    def load(kind: type[Any], prefix: bytes = b"") -> tuple[Any, ...]:
-        return tuple(
-            decode_record(kind, value)
-            for (space, key), value in sorted(journal.items())
-            if space == kind.space and key.startswith(prefix)
-        )
+def load(
+    journal: dict[tuple[str, bytes], bytes], kind: type[Any], prefix: bytes = b"", start: bytes = b""
+) -> tuple[Any, ...]:
+    """The records of a journal whose keys begin so, from a key on, in order."""
+    return tuple(
+        decode_record(kind, value)
+        for (space, key), value in sorted(journal.items())
+        if space == kind.space and key.startswith(prefix) and key >= start
+    )
 
-    jobs = [job for job in load(JobRecord) if job.state == "running"]
+
+def restored(journal: dict[tuple[str, bytes], bytes]) -> Restored:
+    jobs = [job for job in load(journal, JobRecord) if job.state == "running"]
+    kinds = (SliceRecord, OutcomeRecord, LeaseRecord, EvidenceRecord)
     return Restored(
-        contacts=load(ContactRecord),
-        mine=load(MineRecord),
-        jobs=tuple(
-            JobImage(job, load(SliceRecord, job.job), load(OutcomeRecord, job.job), load(LeaseRecord, job.job))
-            for job in jobs
-        ),
+        contacts=load(journal, ContactRecord),
+        mine=load(journal, MineRecord),
+        trust=load(journal, TrustRecord),
+        reviews=load(journal, ReviewRecord),
+        jobs=tuple(JobImage(job, *(load(journal, kind, job.job) for kind in kinds)) for job in jobs),
+    )
+
+
+def _reviewed(machine: Machine, effect: fx.Review) -> ev.Reviewed | None:
+    return look_through(
+        lambda start: load(machine.journal, JobRecord, b"", start),
+        lambda job, start: load(machine.journal, EvidenceRecord, job, start),
+        effect.peer,
+        effect.after,
+        machine.core.context.config.trust.review_records,
     )
 
 

@@ -15,6 +15,7 @@ from peernet_cli.terminal import Terminal
 def command(terminal: Terminal) -> None:
     """List the jobs that were submitted from here, the newest first, whether the peer runs or not."""
     from peernet.api.home import open_home
+    from peernet_cli.retractions import told_in_short
     from peernet_cli.source import Jobs
     from peernet_cli.stats import duration, project_time, stats_of
 
@@ -34,7 +35,7 @@ def command(terminal: Terminal) -> None:
             time.strftime("%Y-%m-%d %H:%M", time.localtime(row.submitted)),
             duration(project_time(row)) if row.ended else "",
             f"{row.accepted}/{row.slices}" if row.slices is not None else str(row.accepted),
-            row.waiting or row.reason,
+            told_in_short(row) or row.waiting or row.reason,
         ]
         for row in rows
     ]

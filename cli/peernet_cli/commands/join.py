@@ -128,5 +128,7 @@ def _text_of(note: Note, verbose: bool) -> str:
 
     if not note.text or (note.topic in ("peers", "work") and not verbose):
         return ""
+    if note.topic == "retracted":
+        return f"warning: {note.text}"
     source = f" (from {short_peer_id(note.peer)})" if note.peer is not None else ""
     return f"{note.topic}: {note.text}{source}"

@@ -63,6 +63,8 @@ def _show_evidence(terminal: Terminal, row: JobRow, jobs: Jobs) -> None:
             continue
         reached = f", {part.reached:.6f} reached" if part.reached else ""
         terminal.line(f"slice {part.index}: {row.policy}{reached}, {part.digest.hex()}")
+        if part.retracted:
+            terminal.line(f"  retracted: it is believed no more without {part.retracted}; submit the job again")
         for worker in part.parts:
             said = "agreed" if worker.agrees else f"differed ({worker.status} {worker.digest.hex()[:16]})"
             marks = [name for name in ("trusted", "audit") if getattr(worker, name)]
@@ -81,6 +83,7 @@ def _evidence_of(row: JobRow, part: EvidenceSlice) -> dict[str, object]:
         "calls": part.calls,
         "policy": row.policy,
         "reached": part.reached,
+        "retracted": part.retracted or None,
         "digest": part.digest.hex(),
         "workers": [
             {
@@ -100,7 +103,8 @@ def _evidence_of(row: JobRow, part: EvidenceSlice) -> dict[str, object]:
 
 
 def _facts(row: JobRow) -> list[tuple[str, object]]:
-    from peernet_cli.stats import duration, project_time
+    from peernet_cli.retractions import retraction_of
+    from peernet_cli.stats import counted, duration, project_time
 
     facts: list[tuple[str, object]] = [
         ("job", row.job),
@@ -124,4 +128,7 @@ def _facts(row: JobRow) -> list[tuple[str, object]]:
         facts.append(("waiting", row.waiting))
     if row.reason:
         facts.append(("reason", row.reason))
+    if row.taken_back:
+        facts.append(("taken back", f"{counted(row.taken_back, 'slice')}, computed again before the end"))
+    facts += [("retracted", f"{retraction_of(row, entry)}; submit the job again") for entry in row.retracted]
     return facts

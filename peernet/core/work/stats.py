@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from peernet.core.records import JobRecord
+from peernet.core.records import JobRecord, RetractedRecord
 from peernet.types import JobId, Payload, PeerId
 
 
@@ -30,8 +30,9 @@ class Unfit(msgspec.Struct, frozen=True, array_like=True):
 class JobStats(msgspec.Struct, frozen=True, array_like=True):
     """The counts of a job. executions: results returned, late ones and audits included. disagreements: slices
     that results differed on. accepted, calls: slices and calls accepted. audits: executions of decided slices.
-    strikes: results found wrong. retracted: slices that were accepted and taken back. banned: peers banned for
-    strikes in this job. skipped: calls that failed and are not in the value of a job that reduces."""
+    strikes: results found wrong. taken_back: slices that were accepted and, before the end, opened again. banned:
+    peers banned for strikes in this job. skipped: calls that failed and are not in the value of a job that
+    reduces."""
 
     executions: int = 0
     disagreements: int = 0
@@ -40,7 +41,7 @@ class JobStats(msgspec.Struct, frozen=True, array_like=True):
     peers: tuple[PeerWork, ...] = ()
     audits: int = 0
     strikes: int = 0
-    retracted: int = 0
+    taken_back: int = 0
     banned: tuple[PeerId, ...] = ()
     skipped: int = 0
 
@@ -55,7 +56,7 @@ class Tally:
         self.own_audits = 0
         self.own_refuted = 0
         self.strikes = 0
-        self.retracted = 0
+        self.taken_back = 0
         self.skipped = 0
         self.banned: dict[PeerId, None] = {}
         self._slices: dict[PeerId, int] = {}
@@ -84,7 +85,7 @@ class Tally:
             peers,
             self.audits,
             self.strikes,
-            self.retracted,
+            self.taken_back,
             tuple(self.banned),
             self.skipped,
         )
@@ -116,6 +117,7 @@ class JobView:
     another status of a slice ("timeout", "exited", ...). eta_seconds: from now, or None if it can't be told.
     value: of a job that reduces, once it is done; skipped: calls that failed and are not in it. unfit: peers known
     that can't take part and why, while it runs; unfit_text: the same for people; fit: how many of those known may.
+    retracted: as in `JobRecord`.
     """
 
     id: JobId
@@ -144,13 +146,14 @@ class JobView:
     policy: str = ""
     audits: int = 0
     strikes: int = 0
-    retracted: int = 0
+    taken_back: int = 0
     banned: tuple[PeerId, ...] = ()
     skipped: int = 0
     value: Payload | None = None
     unfit: tuple[Unfit, ...] = ()
     unfit_text: str = ""
     fit: int = 0
+    retracted: tuple[RetractedRecord, ...] = ()
 
 
 def view_of(record: JobRecord) -> JobView:
@@ -176,8 +179,9 @@ def view_of(record: JobRecord) -> JobView:
         policy=record.policy,
         audits=stats.audits,
         strikes=stats.strikes,
-        retracted=stats.retracted,
+        taken_back=stats.taken_back,
         banned=stats.banned,
         skipped=stats.skipped,
         value=record.value,
+        retracted=record.retracted,
     )

@@ -79,14 +79,31 @@ class Printed(ControlMessage, frozen=True):
     text: str
 
 
+class Retraction(ControlMessage, frozen=True):
+    """Accepted results of a job that has ended are believed no more without a peer. text: the same for people."""
+
+    job: str
+    peer: str
+    text: str
+
+
 class SliceValue(ControlMessage, frozen=True):
     """The canonical bytes of one accepted slice: a list of results. pickles: they are pickles, of own peers.
-    traceback: of calls that failed and were skipped."""
+    traceback: of calls that failed and were skipped. retracted: the peer without whom it is believed no more,
+    since the job has ended; else empty."""
 
     index: int
     value: bytes
     pickles: bool = False
     traceback: str = ""
+    retracted: str = ""
+
+
+class TakenBack(ControlMessage, frozen=True):
+    """A slice whose value was sent is believed no more, and computed again. Another `SliceValue` of it follows
+    when there is one."""
+
+    index: int
 
 
 class FinalValue(ControlMessage, frozen=True):
@@ -115,7 +132,8 @@ class EvidenceBatch(ControlMessage, frozen=True):
 
 class EvidenceSlice(ControlMessage, frozen=True):
     """Why one slice was accepted. digest, size: of the canonical bytes of its results; value: these bytes, if
-    asked for. reached: the probability that they are right, 0.0 under policies that do not weigh any."""
+    asked for. reached: the probability that they were right when it was accepted, 0.0 under policies that do not
+    weigh any. retracted: the peer without whom they are believed no more, since the job has ended; else empty."""
 
     index: int
     calls: int
@@ -124,6 +142,7 @@ class EvidenceSlice(ControlMessage, frozen=True):
     reached: float
     parts: tuple[EvidencePart, ...]
     value: bytes = b""
+    retracted: str = ""
 
 
 ControlReply = (
@@ -136,7 +155,9 @@ ControlReply = (
     | JobReply
     | JobsReply
     | Printed
+    | Retraction
     | SliceValue
+    | TakenBack
     | FinalValue
     | EvidenceHead
     | EvidenceBatch

@@ -50,14 +50,16 @@ class Show(ControlMessage, frozen=True):
 
 
 class Watch(ControlMessage, frozen=True):
-    """Request: tell me as the job goes on. Replies: `JobReply` and `Printed`, until the job has ended."""
+    """Request: tell me as the job goes on. Replies: `JobReply` and `Printed`, until the job has ended;
+    and `Retraction` of any job that has."""
 
     job: str
 
 
 class Results(ControlMessage, frozen=True):
     """Request: accepted results in order, from slice `start` on, as they come. Replies: `SliceValue`, or one
-    `FinalValue` for a job that reduces; then `JobReply`."""
+    `FinalValue` for a job that reduces; then `JobReply`. A slice that was sent and is believed no more is named by
+    `TakenBack`; its next `SliceValue` comes when there is one, out of order, and before `JobReply`."""
 
     job: str
     start: int = 0

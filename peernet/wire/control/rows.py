@@ -102,9 +102,21 @@ class WorkRow(msgspec.Struct, frozen=True):
     share: float
 
 
+class RetractedRow(msgspec.Struct, frozen=True):
+    """Accepted slices of a job that has ended which are believed no more, because they rested on a peer. when:
+    seconds since 1970, of the latest of them. reason: what the peer is shut out for."""
+
+    peer: str
+    slices: int
+    calls: int
+    when: float
+    reason: str
+
+
 class JobRow(msgspec.Struct, frozen=True):
     """A job as people see it. Times are seconds since 1970; `eta` seconds from now. policy: how its results are
-    verified. retracted: slices that were accepted and taken back. banned: peers banned in it.
+    verified. taken_back: slices that were accepted and, before the end, opened again. banned: peers banned in it.
+    retracted: accepted results that are believed no more since the job has ended.
     skipped: calls that failed and are not in the value; None where each of them stands in the list of results."""
 
     job: str
@@ -133,9 +145,10 @@ class JobRow(msgspec.Struct, frozen=True):
     policy: str = ""
     audits: int = 0
     strikes: int = 0
-    retracted: int = 0
+    taken_back: int = 0
     banned: tuple[str, ...] = ()
     skipped: int | None = None
+    retracted: tuple[RetractedRow, ...] = ()
 
 
 class EvidencePart(msgspec.Struct, frozen=True):

@@ -50,7 +50,7 @@ class Row:
     wrong: int
     executions: int
     audits: int
-    retracted: int
+    taken_back: int
     banned: int
     cpu_seconds: float
 
@@ -93,7 +93,7 @@ def _row(case: Case, warm: bool, slices: int, field: Field) -> Row:
         wrong=outcome.wrong,
         executions=outcome.executions,
         audits=stats.audits,
-        retracted=stats.retracted,
+        taken_back=stats.taken_back,
         banned=len(stats.banned),
         cpu_seconds=round(time.process_time() - begun, 2),
     )

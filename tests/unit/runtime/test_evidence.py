@@ -31,7 +31,7 @@ def payload(data: bytes, *, inline: bool = True) -> Payload:
 def job(job: JobId, value: Payload | None = None) -> JobRecord:
     digest = Digest(bytes(32))
     return JobRecord(
-        job, b"manifest", digest, digest, 0, Needs("", 0, ""), "task", None, None, None, None, value is not None,
+        job, b"manifest", digest, digest, 0, Needs("", 0, ""), "task", None, None, value is not None,
         trusted=(), patience=10.0, length=2, submitted=1.0, state="done", policy="confidence:0.99", value=value,
     )  # fmt: skip
 

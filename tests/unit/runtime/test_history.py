@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from peernet.core.records import JobRecord, OutcomeRecord, encode_record
+from peernet.core.records import EvidenceRecord, JobRecord, OutcomeRecord, RetractedRecord, encode_record
 from peernet.core.work.stats import JobStats, PeerWork, encode_stats
 from peernet.errors import BlobMissingError, UsageError
 from peernet.identity.jobid import format_job_id
+from peernet.identity.peerid import format_peer_id
 from peernet.results import digest_of, encode
-from peernet.runtime.history import job_replies, job_row, job_rows
+from peernet.runtime.history import evidence_replies, job_replies, job_row, job_rows
 from peernet.storage.blobs import BlobStore, blob_path
 from peernet.storage.home import Home
 from peernet.storage.journal import Change, Journal
 from peernet.types import Digest, JobId, Payload, PeerId
-from peernet.wire.control import FinalValue, JobReply, SliceValue
+from peernet.wire.control import EvidenceSlice, FinalValue, JobReply, RetractedRow, SliceValue
 from peernet.wire.signed import Needs
 
 FIRST, SECOND = JobId(bytes([1]) * 32), JobId(bytes([2]) * 32)
@@ -28,7 +30,7 @@ def record(job: JobId, submitted: float, **fields: Any) -> JobRecord:
     digest = Digest(bytes(32))
     given = {"state": "done", "ended": submitted + 5, "reduces": False, **fields}
     return JobRecord(
-        job, b"", digest, digest, 0, Needs("", 0, ""), "task", None, None, None, None,
+        job, b"", digest, digest, 0, Needs("", 0, ""), "task", None, None,
         trusted=(), patience=10.0, length=4, submitted=submitted, **given,
     )  # fmt: skip
 
@@ -103,6 +105,20 @@ def test_large_results_are_read_from_their_blobs(home: Home) -> None:
     blob_path(home.blob_folder, digest).unlink()
     with pytest.raises(BlobMissingError):
         next(job_replies(home, format_job_id(FIRST)))
+
+
+def test_what_is_retracted_is_told_with_the_job_and_each_slice(home: Home) -> None:
+    values = [payload(encode([number])) for number in range(2)]
+    told = RetractedRecord(BOB, 1, 1, 300.0, "which you have blocked")
+    evidence = [EvidenceRecord(FIRST, index, 1, 0.99, ()) for index in range(2)]
+    write(home, record(FIRST, 100.0, retracted=(told,)), *(outcome(FIRST, i, values[i]) for i in range(2)))
+    write(home, evidence[0], replace(evidence[1], retracted=BOB))
+    first, second, end = job_replies(home, format_job_id(FIRST))
+    assert isinstance(first, SliceValue) and isinstance(second, SliceValue) and isinstance(end, JobReply)
+    assert (first.retracted, second.retracted) == ("", format_peer_id(BOB))
+    assert end.row.retracted == (RetractedRow(format_peer_id(BOB), 1, 1, 300.0, "which you have blocked"),)
+    _, *slices, _ = evidence_replies(home, format_job_id(FIRST), whole=False)
+    assert [one.retracted for one in slices if isinstance(one, EvidenceSlice)] == ["", format_peer_id(BOB)]
 
 
 def test_a_running_job_without_its_peer_says_how_it_goes_on(home: Home) -> None:

@@ -97,6 +97,15 @@ def test_a_page_that_ends_at_a_key_does_not_skip_its_next_neighbour(journal: Jou
     assert [key for key, _ in journal.load("meta")] == keys
 
 
+def test_a_load_may_begin_anywhere(journal: Journal) -> None:
+    journal.commit([Change("slice", slice_key(job, i), b"") for job in (JOB, NEXT_JOB) for i in range(8)])
+    keys = [key for key, _ in journal.load("slice", JOB, slice_key(JOB, 5))]
+    assert keys == [slice_key(JOB, i) for i in (5, 6, 7)]
+    assert list(journal.load("slice", NEXT_JOB, slice_key(JOB, 5))) == list(journal.load("slice", NEXT_JOB))
+    assert list(journal.load("slice", JOB, NEXT_JOB)) == []
+    assert len(list(journal.load("slice", b"", slice_key(JOB, 5)))) == 11
+
+
 def test_a_mistake_of_the_caller_writes_nothing(journal: Journal) -> None:
     journal.commit([Change("job", b"a", b"1")])
     mistake = Change("meta", b"a", {})  # type: ignore[arg-type]

@@ -13,16 +13,17 @@ from typing import ClassVar
 
 from peernet.core.advertcache import AdvertView
 from peernet.core.context import Context
-from peernet.core.effects import Answer
+from peernet.core.effects import Answer, Note
 from peernet.core.events import Failure, Submission
 from peernet.core.handlers import Handler, Handlers, bound
-from peernet.core.records import JobRecord
+from peernet.core.records import JobRecord, ReviewRecord
 from peernet.core.work.needs import Caps, lacks
 from peernet.core.work.owner.crew import Crew, Spread
 from peernet.core.work.owner.fitting import OTHERS_PICKLES
 from peernet.core.work.owner.job import Job
 from peernet.core.work.owner.preparing import Preparation
 from peernet.core.work.owner.restoring import JobImage, pin_result, restore_job
+from peernet.core.work.owner.reviewing import Reviewing
 from peernet.core.work.policies import Scores
 from peernet.core.work.stats import JobView, view_of
 from peernet.core.work.trust import Trust
@@ -56,6 +57,7 @@ class Owner:
         self._crew = Crew(
             ctx, self.trust, spread, draws, self._busy, self._seated, known, Scores(ctx.config.trust.peers)
         )
+        self._reviewing = Reviewing(ctx, self._crew, self._on_retracted)
         self._preparing: dict[Preparation, None] = {}
         self._running: dict[JobId, Job] = {}
         self._ended: OrderedDict[JobId, JobRecord] = OrderedDict()
@@ -69,8 +71,9 @@ class Owner:
     def start(self) -> None:
         """Nothing begins by itself: jobs come by `submit` or `restore`."""
 
-    def restore(self, images: Iterable[JobImage]) -> None:
-        """Take up the jobs of the journal: running ones go on, ended ones are shown."""
+    def restore(self, images: Iterable[JobImage], reviews: Iterable[ReviewRecord] = ()) -> None:
+        """Take up the jobs of the journal: running ones go on, ended ones are shown; and what is under review."""
+        self._reviewing.restore(reviews)
         for image in images:
             if image.job.state != "running":
                 self._restore_ended(image)
@@ -116,8 +119,11 @@ class Owner:
                     for job in self._jobs():
                         job.checking.moved(peer)
             trust.flush()
+            self._reviewing.follow(trust.take_shut())
         if self._running:
             self._carry_on()
+        if self._reviewing.due:
+            self._reviewing.pump()
 
     def _carry_on(self) -> None:
         for job in list(self._running.values()):
@@ -125,6 +131,7 @@ class Owner:
             if job.over:
                 del self._running[job.id]
                 self._keep(job.record)
+                self._reviewing.job_ended(job)
 
     def on_connected(self, peer: PeerId) -> None:
         """A worker is back: as the same run it still has its slices, as a new one it has forgotten them."""
@@ -211,6 +218,12 @@ class Owner:
         self._ended[record.job] = record
         if len(self._ended) > self._ctx.config.work.ended_jobs:
             self._ended.popitem(last=False)
+
+    def _on_retracted(self, record: JobRecord) -> None:
+        """Results of an ended job are believed no more."""
+        if record.job in self._ended:
+            self._ended[record.job] = record
+        self._ctx.note(Note("job", job=record.job))
 
     def _on_pull(self, peer: PeerId, body: Body) -> Body | str | None:
         assert isinstance(body, Pull)

@@ -116,14 +116,24 @@ class Checking:
         """Open an accepted slice again: on record, and told to whoever folds or has been told its result."""
         job = self._job
         job.slices.reopen(entry)
-        job.tally.retracted += 1
+        job.tally.taken_back += 1
         job.ctx.forget(OutcomeRecord.space, job.id + entry.index.to_bytes(8, "big"))
         job.evidence.taken_back(entry)
+        self._record_votes(entry)
         job.hosting.taken_back(entry.index)
-        job.ctx.note(
-            Note("trust", f"{job.name_slice(entry)} is believed no more: it is computed again", job=job.id)
-        )
+        text = f"{job.name_slice(entry)} is believed no more: it is computed again"
+        job.ctx.note(Note("taken back", text, job=job.id, index=entry.index))
         job.changed()
+
+    def _record_votes(self, entry: Slice) -> None:
+        """Put the bytes of a slice's results on record with their leases: what was accepted was in the outcome."""
+        for vote in entry.votes.values():
+            lease = entry.leases.get(vote.lease)
+            if lease is None or vote.value is None or vote.value.digest != vote.signed[1]:
+                continue  # nothing of it is at hand but what another one has
+            self._job.save_lease(
+                lease, status="ok", value=vote.value, traceback=vote.traceback, cpu_seconds=vote.cpu_seconds
+            )
 
     def moved(self, peer: PeerId) -> None:
         """A peer's standing has changed: judge what waits for it, or take its word out of everything."""

@@ -41,9 +41,10 @@ class Evidence:
         """A slice is accepted, or was confirmed by an audit: note what that rests on. Before anybody's standing
         moves by it."""
         job = self._job
-        votes = [*entry.votes.values(), *entry.dropped]
-        votes.sort(key=lambda vote: vote.key != key)  # those that agree stay if there are too many
-        parts = tuple(_part(vote, key) for vote in votes[: job.ctx.config.trust.evidence_parts])
+        votes = sorted(entry.votes.values(), key=lambda vote: vote.key != key)  # those that agree stay
+        told = [_part(vote, key) for vote in votes]
+        told += (_part(vote, key, counts=False) for vote in entry.dropped)
+        parts = tuple(told[: job.ctx.config.trust.evidence_parts])
         reached = job.policy.reached(entry.votes.values(), key)
         job.ctx.save(EvidenceRecord(job.id, entry.index, entry.calls, reached, parts))
 
@@ -52,6 +53,7 @@ class Evidence:
         self._job.ctx.forget(EvidenceRecord.space, self._job.id + entry.index.to_bytes(8, "big"))
 
 
-def _part(vote: Vote, key: Key) -> PartRecord:
+def _part(vote: Vote, key: Key, *, counts: bool = True) -> PartRecord:
     status, signed = vote.signed
-    return PartRecord(vote.peer, vote.lease, status, signed, vote.key == key, vote.trusted, vote.audit, vote.batch)
+    agrees = vote.key == key
+    return PartRecord(vote.peer, vote.lease, status, signed, agrees, vote.trusted, vote.audit, vote.batch, counts)

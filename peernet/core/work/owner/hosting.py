@@ -89,9 +89,7 @@ class Hosting:
                 record.host_bundle,
                 record.name,
                 record.slice_size,
-                record.replicas,
-                record.quorum,
-                record.timeout,
+                timeout=record.timeout,
             ),
             self._on_opened,
         )

@@ -291,7 +291,7 @@ class Job:
             policy=self.policy.name,
             audits=stats.audits,
             strikes=stats.strikes,
-            retracted=stats.retracted,
+            taken_back=stats.taken_back,
             banned=stats.banned,
         )
 

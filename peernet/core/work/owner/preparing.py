@@ -153,8 +153,6 @@ class Preparation:
             locked=bool(self._lock),
             name=opened.name,
             slice_size=opened.slice_size,
-            replicas=opened.replicas,
-            quorum=opened.quorum,
             policy=self._policy,
             timeout=opened.timeout,
             reduces=opened.reduces,

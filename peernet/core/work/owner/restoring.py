@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from peernet.core.context import Context
 from peernet.core.effects import PinBlob
-from peernet.core.records import JobRecord, LeaseRecord, OutcomeRecord, SliceRecord
+from peernet.core.records import EvidenceRecord, JobRecord, LeaseRecord, OutcomeRecord, SliceRecord
 from peernet.core.work.owner.crew import Crew
 from peernet.core.work.owner.job import Job
 from peernet.core.work.owner.leases import OUT, Lease
+from peernet.core.work.owner.remembering import remember
 from peernet.core.work.owner.slices import Slice
 from peernet.core.work.votes import Vote, differ, signed
-from peernet.types import Digest, JobId, LeaseId, Payload
+from peernet.types import JobId, LeaseId, Payload
 from peernet.wire.signed import SliceResult
 
 
@@ -25,6 +26,7 @@ class JobImage:
     slices: Iterable[SliceRecord] = ()
     outcomes: Iterable[OutcomeRecord] = ()
     leases: Iterable[LeaseRecord] = ()
+    evidence: Iterable[EvidenceRecord] = ()
 
 
 def restore_job(ctx: Context, crew: Crew, image: JobImage) -> Job:
@@ -32,22 +34,22 @@ def restore_job(ctx: Context, crew: Crew, image: JobImage) -> Job:
     job = Job(ctx, crew, image.job, JobId(ctx.secret(32)), opened=False)
     for blob in (image.job.host_bundle, image.job.worker_bundle):
         ctx.emit(PinBlob(blob, job.host))
-    accepted = {}
-    for outcome in image.outcomes:
-        accepted[outcome.index] = outcome.value.digest
-        pin_result(ctx, job.id, outcome.value)
-        job.tally.disagreements += outcome.disputed
-        for peer in outcome.agreeing:
-            job.tally.agreed(peer)
-        job.hosting.accepted(outcome.index, outcome.value)
+    accepted = {outcome.index: outcome for outcome in image.outcomes}
+    evidence = {record.index: record for record in image.evidence}
+    leases = tuple(image.leases)
+    returned = {lease.lease: lease for lease in leases if lease.state == "returned" and lease.index in accepted}
+    for outcome in accepted.values():
+        _restore_outcome(job, outcome, evidence.get(outcome.index))
     for record in image.slices:
         job.hosting.replay.append((record.calls, record.input.digest))
-        if record.index in accepted:
-            job.slices.add_accepted(record.calls)
-        else:
+        if record.index not in accepted:
             job.slices.add(record.calls, record.input)
             job.pin_input(record.input)
-    for lease in image.leases:
+            continue
+        job.slices.add_accepted(record.calls)
+        if job.hosting.keeps and record.index in evidence:
+            remember(job, record, accepted[record.index], evidence[record.index], returned)
+    for lease in leases:
         _restore_lease(job, lease, accepted)
     for entry in list(job.slices.undecided.values()):
         _restore_state(job, entry)
@@ -60,7 +62,18 @@ def pin_result(ctx: Context, job: JobId, value: Payload | None) -> None:
         ctx.emit(PinBlob(value.digest, job))
 
 
-def _restore_lease(job: Job, record: LeaseRecord, accepted: dict[int, Digest]) -> None:
+def _restore_outcome(job: Job, outcome: OutcomeRecord, evidence: EvidenceRecord | None) -> None:
+    """Take in an accepted result. Those whose audits agreed with it stand in its evidence only."""
+    pin_result(job.ctx, job.id, outcome.value)
+    job.tally.disagreements += outcome.disputed
+    parts = evidence.parts if evidence is not None else ()
+    audited = (part.peer for part in parts if part.agrees and part.counts)
+    for peer in dict.fromkeys((*outcome.agreeing, *audited)):
+        job.tally.agreed(peer)
+    job.hosting.accepted(outcome.index, outcome.value)
+
+
+def _restore_lease(job: Job, record: LeaseRecord, accepted: dict[int, OutcomeRecord]) -> None:
     """Take in a lease as it was. Those of this peer's own worker ended with the process."""
     entry = job.slices.undecided.get(record.index)
     if entry is not None and _is_asked_again(job, entry, record):
@@ -110,14 +123,22 @@ def _is_asked_again(job: Job, entry: Slice, record: LeaseRecord) -> bool:
     return True
 
 
-def _restore_settled(job: Job, lease: Lease, record: LeaseRecord, accepted: dict[int, Digest]) -> None:
+def _restore_settled(job: Job, lease: Lease, record: LeaseRecord, accepted: dict[int, OutcomeRecord]) -> None:
     """A lease of a decided slice, or one that was taken back. What still is out may yet return as an audit."""
-    if record.state in OUT and lease.peer != job.ctx.me:
-        job.leases.add(lease)
-        return
+    entry = job.slices.retained.get(record.index)
+    if entry is not None:
+        entry.attempts += 1
+    is_out = record.state in OUT and lease.peer != job.ctx.me
+    if entry is not None and (is_out or any(vote.lease == lease.id for vote in entry.votes.values())):
+        entry.leases[lease.id] = lease
     job.leases.add(lease)
+    if is_out:
+        return
     status = record.status if record.state == "returned" else ""
-    digest = record.value.digest if record.value is not None else accepted.get(record.index)
+    outcome = accepted.get(record.index)
+    digest = outcome.value.digest if outcome is not None else None
+    if record.value is not None:
+        digest = record.value.digest
     job.leases.settle(lease, signed((status, digest)) if status and digest is not None else None)
 
 

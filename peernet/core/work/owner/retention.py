@@ -23,7 +23,7 @@ _TRIES = 8
 class Retention:
     """Retained slices, by age, by peer, and to draw from.
 
-    limit: how many. bytes_limit: inline bytes of their inputs and results.
+    limit: how many. bytes_limit: inline bytes of their inputs and results. lost: there was not room for all.
     """
 
     def __init__(self, limit: int, bytes_limit: int) -> None:
@@ -34,6 +34,7 @@ class Retention:
         self._single: Pool[int] = Pool()
         self._of_peer: dict[PeerId, dict[int, None]] = {}
         self.bytes = 0
+        self.lost = False
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -51,6 +52,7 @@ class Retention:
         self.bytes += held_bytes(entry)
         while self._entries and (len(self._entries) > self._limit or self.bytes > self._bytes_limit):
             self.drop(next(iter(self._entries.values())))
+            self.lost = True
 
     def drop(self, entry: Slice) -> None:
         """Retain a slice no longer."""

@@ -200,9 +200,10 @@ class Verdicts:
         """A result of a slice that is decided."""
         job = self._job
         vote = self._vote_of(lease, result, value, key)
-        self._record(lease, result, None, key)
-        job.leases.settle(lease, vote.signed)
         retained = job.slices.retained.get(lease.index)
+        differs = retained is not None and key != retained.key
+        self._record(lease, result, value if differs else None, key)
+        job.leases.settle(lease, vote.signed)
         if retained is None:
             self._compare(Spent(lease.peer, lease.index, key), key)
         elif job.checking.audited(retained, lease, vote):

@@ -41,8 +41,8 @@ class Confidence:
 
     @property
     def name(self) -> str:
-        """See `Policy.name`."""
-        return f"confidence:{self.target:g}"
+        """See `Policy.name`. With all digits that `read_policy` takes."""
+        return f"confidence:{self.target:.9g}"
 
     def decide(self, votes: Collection[Vote]) -> Key | None:
         """See `Policy.decide`."""

@@ -56,6 +56,13 @@ class Standing:
         return self.banned or self.blocked
 
     @property
+    def shut_for(self) -> str:
+        """Why it is shut out, as it reads after its name; nothing if it is not."""
+        if self.blocked:
+            return "which you have blocked"
+        return f"which was banned: {self.marks[-1].reason}" if self.banned else ""
+
+    @property
     def credibility(self) -> float:
         """The probability that its next result is right, at least; 0 for one that is shut out."""
         if self.shut:

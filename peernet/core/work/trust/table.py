@@ -21,8 +21,8 @@ class Trust:
     """The standings of peers. Trusted keys (one's own) have none: they are believed outright.
 
     A change is noted in `moved`, taken by `take_moved`: slices that wait for a peer's credibility are judged anew
-    then. Changes are saved once for each handle, by `flush`. changed: whether anything is to be taken or saved; a
-    core asks at the end of each handle.
+    then. Who was shut out or forgiven is taken by `take_shut`. Changes are saved once for each handle, by `flush`.
+    changed: whether anything is to be taken or saved; a core asks at the end of each handle.
     """
 
     def __init__(self, ctx: Context) -> None:
@@ -32,6 +32,7 @@ class Trust:
         self._standings: dict[PeerId, Standing] = {}
         self._moved: dict[PeerId, None] = {}
         self._unsaved: dict[PeerId, None] = {}
+        self._shut_now: dict[PeerId, str] = {}
         self.changed = False
         self._liars = 0
         self._proven = 0
@@ -103,22 +104,48 @@ class Trust:
         self._count(standing, 1)
         if banned:
             self._ctx.note(Note("trust", f"banned: {reason}", job=job, peer=peer))
+            if not standing.blocked:
+                self._shut_now[peer] = standing.shut_for
             self._forget_some()
         return banned
 
     def block(self, peer: PeerId, blocked: bool) -> None:
-        """Shut a peer out by the user's word, or take that word back: then its strikes are forgiven too."""
+        """Shut a peer out by the user's word, or take that word back: then its strikes are forgiven too.
+
+        Ask `no_room_to_block` before.
+        """
+        if not blocked and peer not in self._standings:
+            return
         standing = self._open(peer)
         self._count(standing, -1)
-        standing.blocked = blocked
+        was_shut, standing.blocked = standing.shut, blocked
         if not blocked:
             standing.banned, standing.strikes = False, 0.0
+        if standing.shut != was_shut:
+            self._shut_now[peer] = standing.shut_for
         self._count(standing, 1)
+        self._forget_some()
+
+    def no_room_to_block(self, peers: Iterable[PeerId]) -> str:
+        """Return why these peers can't be blocked, and what to do; nothing if they can."""
+        blocked = {peer for peer, standing in self._standings.items() if standing.blocked}
+        more, most = len(set(peers) - blocked), self.config.blocked
+        if len(blocked) + more <= most:
+            return ""
+        return (
+            f"{most} peers can be blocked, {len(blocked)} are, and {more} more are too many; take some back with "
+            "`peernet unblock`, `peernet trust` lists them"
+        )
 
     def take_moved(self) -> dict[PeerId, None]:
         """Return the peers whose standing changed since the last call."""
         moved, self._moved = self._moved, {}
         return moved
+
+    def take_shut(self) -> dict[PeerId, str]:
+        """Return the peers that were shut out since the last call, and for what; no reason for the forgiven."""
+        shut, self._shut_now = self._shut_now, {}
+        return shut
 
     def flush(self) -> None:
         """Put what changed in this handle on record."""

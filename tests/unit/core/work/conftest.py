@@ -18,6 +18,7 @@ from peernet.core.advertcache import AdvertView
 from peernet.core.context import AddressBook, Context, Link
 from peernet.core.events import CutSlice, CutsMade, Done, Failed, Failure, HostOpened, JobValue, Now, Submission
 from peernet.core.work.owner import JobImage, Owner
+from peernet.core.work.reviews import look_through
 from peernet.core.work.votes import failure_digest
 from peernet.identity.envelope import seal
 from peernet.types import Digest, Instance, JobId, LeaseId, Payload, PeerId
@@ -257,7 +258,8 @@ class Desk:
         self.host = host or Host()
         self.config = config or Config(trust=TrustConfig(policy="plain"))
         self.seed = seed
-        self.journal: dict[str, dict[bytes, bytes]] = {kind.space: {} for kind in (*SPACES, r.TrustRecord)}
+        kinds = (*SPACES, r.TrustRecord, r.ReviewRecord)
+        self.journal: dict[str, dict[bytes, bytes]] = {kind.space: {} for kind in kinds}
         self.clock = Now(1000.0, 1_700_000_000.0)
         self.hands: dict[PeerId, Hand] = {}
         self.blobs: dict[Digest, Failure | None] = {}
@@ -265,6 +267,8 @@ class Desk:
         self.granted: list[LeaseId] = []
         self.granted_after_acceptance: list[int] = []
         self.crash_after: int | None = None
+        self.page = 1000
+        self.unreadable: Failure | None = None
         self.carried = 0
         self.boot(1)
 
@@ -358,7 +362,7 @@ class Desk:
                     self.hands[effect.peer].take(effect.body)
             case e.Call() | e.Fetch() | e.OpenHost() | e.Cut() | e.Replay() | e.Fold() | e.Finish():
                 self.queue.append(effect)
-            case e.LockPackages() | e.Check() | e.Compare():
+            case e.LockPackages() | e.Check() | e.Compare() | e.Review():
                 self.queue.append(effect)
 
     def note_grants(self, grant: Grant) -> None:
@@ -384,12 +388,28 @@ class Desk:
             value = reply if reply is not None else Failure("unreachable", "nobody answers")
         elif isinstance(effect, e.Fetch):
             value = self.blobs.get(effect.digest)
+        elif isinstance(effect, e.Review):
+            value = self.review(effect)
         else:
             value = self.host.answer(effect)
         number = effect.id  # type: ignore[union-attr]
         outcome = Failed(number, value) if isinstance(value, Failure) else Done(number, value)
         self.do(lambda: self.ctx.settle(outcome))
         return True
+
+    def review(self, effect: e.Review) -> object:
+        """What the journal's driver answers; `page` records at a time."""
+
+        def load(kind: type[r.R], prefix: bytes, start: bytes) -> list[r.R]:
+            return [record for record in self.records(kind, JobId(prefix)) if record.key() >= start]
+
+        return self.unreadable or look_through(
+            lambda start: load(r.JobRecord, b"", start),
+            lambda job, start: load(r.EvidenceRecord, job, start),
+            effect.peer,
+            effect.after,
+            self.page,
+        )
 
     def settle(self) -> None:
         """Carry out all that the owner waits for."""
@@ -441,7 +461,9 @@ class Desk:
         images = [self.image(r.decode_record(r.JobRecord, data)) for data in self.journal["job"].values()]
         for image in images:
             self.job = image.job.job
-        self.do(lambda: self.owner.restore(images))
+        self.owner.trust.restore(self.records(r.TrustRecord, JobId(b"")))
+        reviews = self.records(r.ReviewRecord, JobId(b""))
+        self.do(lambda: self.owner.restore(images, reviews))
 
     def image(self, job: r.JobRecord) -> JobImage:
         return JobImage(
@@ -449,6 +471,7 @@ class Desk:
             self.records(r.SliceRecord, job.job),
             self.records(r.OutcomeRecord, job.job),
             self.records(r.LeaseRecord, job.job),
+            self.records(r.EvidenceRecord, job.job),
         )
 
     # --- looking ---

@@ -150,7 +150,7 @@ def test_audits_are_compared_with_what_was_accepted(desk):
     assert bench.view.state == "done"
     told = stats(bench)
     assert told.audits > 0
-    assert (told.strikes, told.retracted, told.disagreements) == (0, 0, 0)
+    assert (told.strikes, told.taken_back, told.disagreements) == (0, 0, 0)
 
 
 def test_more_distinct_results_than_the_host_takes_are_taken_for_different(desk):

@@ -111,7 +111,7 @@ def test_without_liars_everybody_is_proven_and_nobody_is_struck(crowd):
     desk, made = crowd(["honest"] * 8, 150)
     made.run()
     stats = decode_stats(desk.records(r.JobRecord)[0].stats)
-    assert (stats.strikes, stats.retracted, stats.banned, stats.disagreements) == (0, 0, (), 0)
+    assert (stats.strikes, stats.taken_back, stats.banned, stats.disagreements) == (0, 0, (), 0)
     assert stats.audits > 0
     assert desk.owner.trust.share() < 0.2
 
@@ -120,7 +120,7 @@ def test_sleepers_are_caught_and_what_they_said_is_taken_back(crowd):
     desk, made = crowd(["sleeper"] * 2 + ["honest"] * 10, 400, sleep=15)
     made.run()
     stats = decode_stats(desk.records(r.JobRecord)[0].stats)
-    assert stats.retracted > 0
+    assert stats.taken_back > 0
     assert stats.banned
     assert set(stats.banned) <= liars(made)
 
@@ -179,6 +179,6 @@ def test_what_was_folded_is_folded_anew_when_it_is_taken_back(crowd):
     made.run()
     assert desk.view.state == "done"
     stats = decode_stats(desk.records(r.JobRecord)[0].stats)
-    assert stats.retracted > 0
+    assert stats.taken_back > 0
     lies = [value for value in desk.host.folded.values() if not value.startswith(b"<")]
     assert lies == [value for value in desk.values() if not value.startswith(b"<")]

@@ -130,7 +130,7 @@ def test_a_hit_that_is_taken_back_before_the_end_does_not_count(search, kind):
     liar.pull(want=1)
     meanwhile(desk, kind, lambda: block(desk, liar))
     give(liar, b"<hit of a liar>")
-    assert desk.view.state == "running" and desk.view.retracted == 1
+    assert desk.view.state == "running" and desk.view.taken_back == 1
     me.pull(want=2)
     me.work()
     assert value_of(desk) == b"<0+1><1+1>"
@@ -160,7 +160,7 @@ def test_the_value_is_without_what_is_taken_back_when_another_slice_hits(search,
     meanwhile(desk, kind, lambda: block(desk, liar))
     give(me, b"<hit>")
     assert value_of(desk) == b"<hit>"
-    assert desk.view.retracted == 1
+    assert desk.view.taken_back == 1
 
 
 def test_a_reduction_that_is_taken_back_from_while_it_ends_goes_on(search):

@@ -221,3 +221,41 @@ def test_each_change_is_told_once(make_trust):
     trust.passed(BOB, 1.0, None)
     assert list(trust.take_moved()) == [ALICE, BOB]
     assert list(trust.take_moved()) == []
+
+
+def test_no_more_are_blocked_than_there_is_room_for_and_nothing_changes_before(make_trust):
+    trust = make_trust(peers=6, shut=4, blocked=2)
+    trust.block(ALICE, True)
+    assert trust.no_room_to_block([ALICE, BOB, BOB]) == ""
+    refused = trust.no_room_to_block([BOB, CAROL])
+    assert refused.startswith("2 peers can be blocked, 1 are, and 2 more are too many; take some back with")
+    assert [peer for peer, _ in trust] == [ALICE]
+
+
+def test_a_table_of_shut_peers_still_has_room_for_newcomers(make_trust):
+    trust = make_trust(peers=6, shut=4, blocked=2)
+    for peer in (ALICE, BOB):
+        trust.block(peer, True)
+    for number in range(20):
+        for index in (0, 1):
+            trust.strike(named(f"liar{number}"), JOB, index, "wrong")
+        trust.meet(named(f"new{number}"))
+        trust.validate()
+    assert trust.shut(ALICE) and trust.shut(BOB)
+    assert trust.shut(named("liar19")) and not trust.shut(named("liar0"))
+
+
+def test_who_is_shut_out_or_forgiven_is_taken_once(make_trust):
+    trust = make_trust()
+    trust.block(ALICE, True)
+    trust.strike(BOB, JOB, 0, "its result of slice 0 is wrong")
+    trust.strike(BOB, JOB, 1, "its result of slice 1 is wrong")
+    trust.block(CAROL, False)
+    assert trust.take_shut() == {
+        ALICE: "which you have blocked",
+        BOB: "which was banned: its result of slice 1 is wrong",
+    }
+    trust.block(BOB, True)  # it was shut out before
+    trust.block(ALICE, False)
+    assert trust.take_shut() == {ALICE: ""}
+    assert trust.take_shut() == {}
