@@ -10,14 +10,7 @@ from dataclasses import replace
 
 import trio
 
-from peernet.core.effects import (
-    Effect,
-    MeasureNumpy,
-    Note,
-    PinBlob,
-    Review,
-    UnpinBlobs,
-)
+from peernet.core.effects import Effect, MeasureNumpy, Note, PinBlob, Review, UnpinBlobs
 from peernet.core.events import Event, Failure, JoinAsked, LeaveAsked, Listening
 from peernet.core.node import Identity
 from peernet.core.records import MineRecord

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from peernet.core.advertcache import AdvertView
 from peernet.core.context import Context
-from peernet.core.effects import Answer, Note
+from peernet.core.effects import Answer
 from peernet.core.events import Failure, Submission
 from peernet.core.handlers import Handler, Handlers, bound
 from peernet.core.records import JobRecord, ReviewRecord
@@ -57,10 +57,10 @@ class Owner:
         self._crew = Crew(
             ctx, self.trust, spread, draws, self._busy, self._seated, known, Scores(ctx.config.trust.peers)
         )
-        self._reviewing = Reviewing(ctx, self._crew, self._on_retracted)
         self._preparing: dict[Preparation, None] = {}
         self._running: dict[JobId, Job] = {}
         self._ended: OrderedDict[JobId, JobRecord] = OrderedDict()
+        self._reviewing = Reviewing(ctx, self._crew, self._ended)
         self._leaving = False
 
     @property
@@ -218,12 +218,6 @@ class Owner:
         self._ended[record.job] = record
         if len(self._ended) > self._ctx.config.work.ended_jobs:
             self._ended.popitem(last=False)
-
-    def _on_retracted(self, record: JobRecord) -> None:
-        """Results of an ended job are believed no more."""
-        if record.job in self._ended:
-            self._ended[record.job] = record
-        self._ctx.note(Note("job", job=record.job))
 
     def _on_pull(self, peer: PeerId, body: Body) -> Body | str | None:
         assert isinstance(body, Pull)

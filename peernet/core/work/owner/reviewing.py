@@ -12,7 +12,7 @@ told. A part that is judged twice retracts nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping, MutableMapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ from peernet.core.work.stats import decode_stats
 from peernet.core.work.votes import Key, Vote
 from peernet.identity.jobid import format_job_id
 from peernet.identity.peerid import format_peer_id
-from peernet.types import Digest, PeerId
+from peernet.types import Digest, JobId, PeerId
 
 if TYPE_CHECKING:
     from peernet.core.work.owner.job import Job
@@ -41,19 +41,22 @@ _ACCEPTED: Key = ("ok", Digest(b"accepted"))
 class Reviewing:
     """The reviews of one owner, one at a time: each changes records of jobs that others may change too.
 
-    changed: is told of the record of an ended job that has changed.
+    ended: records of ended jobs that are at hand, to be kept true. due: there may be something to ask for; a core
+    looks at the end of each handle.
     """
 
-    def __init__(self, ctx: Context, crew: Crew, changed: Callable[[JobRecord], None]) -> None:
+    def __init__(self, ctx: Context, crew: Crew, ended: MutableMapping[JobId, JobRecord]) -> None:
         self._ctx = ctx
         self._crew = crew
-        self._changed = changed
+        self._ended = ended
         self._open: dict[PeerId, ReviewRecord] = {}
         self._asking = False
+        self.due = False
 
     def restore(self, reviews: Iterable[ReviewRecord]) -> None:
         """Take up those that the journal holds."""
         self._open.update((review.peer, review) for review in reviews)
+        self.due = True
 
     def job_ended(self, job: Job) -> None:
         """A job has ended that retained less than it accepted: of the rest it has opened nothing again."""
@@ -62,33 +65,36 @@ class Reviewing:
                 if reason := self._crew.trust.of(work.peer).shut_for:
                     self._begin(work.peer, reason)
 
-    def flush(self) -> None:
-        """At the end of a handle: begin for who was shut out, and ask for the next part."""
-        for peer, reason in self._crew.trust.take_shut().items():
+    def follow(self, shut: Mapping[PeerId, str]) -> None:
+        """Look for what rested on those who were shut out, and no more for those who were forgiven. See
+        `Trust.take_shut`."""
+        for peer, reason in shut.items():
             if reason:
                 self._begin(peer, reason)
             else:
                 self._end(peer)
-        self._pump()
 
-    def _begin(self, peer: PeerId, reason: str) -> None:
-        review = self._open[peer] = ReviewRecord(peer, reason, self._ctx.now.wall)
-        self._ctx.save(review)
-
-    def _end(self, peer: PeerId) -> None:
-        """Look no further: everything is judged, or the peer is forgiven. What is retracted stays so."""
-        if self._open.pop(peer, None) is not None:
-            self._ctx.forget(ReviewRecord.space, peer)
-
-    def _pump(self) -> None:
+    def pump(self) -> None:
+        """At the end of a handle: ask for the next part."""
+        self.due = False
         if self._asking or not self._open:
             return
         review = next(iter(self._open.values()))
         self._asking = True
         self._ctx.ask(lambda number: Review(number, review.peer, review.after), partial(self._on_reviewed, review))
 
+    def _begin(self, peer: PeerId, reason: str) -> None:
+        review = self._open[peer] = ReviewRecord(peer, reason, self._ctx.now.wall)
+        self._ctx.save(review)
+        self.due = True
+
+    def _end(self, peer: PeerId) -> None:
+        """Look no further: everything is judged, or the peer is forgiven. What is retracted stays so."""
+        if self._open.pop(peer, None) is not None:
+            self._ctx.forget(ReviewRecord.space, peer)
+
     def _on_reviewed(self, review: ReviewRecord, outcome: Outcome) -> None:
-        self._asking = False
+        self._asking, self.due = False, True
         if self._open.get(review.peer) is not review:
             return  # ended, or begun anew, meanwhile
         if isinstance(outcome, Failed):
@@ -121,7 +127,9 @@ class Reviewing:
                 self._ctx.save(replace(entry, retracted=peer))
             job = self._counted(job, review, doubted)
             self._ctx.save(job)
-            self._changed(job)
+            if job.job in self._ended:
+                self._ended[job.job] = job
+            self._ctx.note(Note("job", job=job.job))
         if part.last:
             self._tell(job, review)
         return part.after
