@@ -24,7 +24,7 @@ class KadConfig:
 
     network_bucket: int = 2
     """Contacts of one network (`core.kad.networks`) that a full bucket keeps when others come: a tenth of it, so
-    that one operator who mints keys near a place has no majority there."""
+    that one operator who mints keys near a place has no majority there. 2 or more."""
 
     network_table: int = 10
     """The same in the whole table: a tenth of one in a large network."""

@@ -7,6 +7,8 @@ are when they answer, which happens at each call; who was heard least recently i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from kademlia.routing import KBucket
@@ -14,10 +16,12 @@ from kademlia.routing import KBucket
 from peernet.core.kad.contact import ID_BITS, ID_BYTES, Contact
 from peernet.core.kad.networks import counted
 from peernet.types import DhtKey
-from peernet.wire.kad import WireContact
 
 if TYPE_CHECKING:
     from random import Random
+
+
+NO_NETWORKS: Mapping[str, int] = MappingProxyType({})
 
 
 class Bucket(KBucket):
@@ -29,7 +33,6 @@ class Bucket(KBucket):
 
     __slots__ = (
         "_networks",
-        "_told",
         "bits",
         "ksize",
         "lower",
@@ -48,26 +51,19 @@ class Bucket(KBucket):
         self.nodes: dict[DhtKey, Contact] = {}  # type: ignore[assignment]
         self.replacement_nodes: dict[DhtKey, Contact] = {}  # type: ignore[assignment]
         self.refresh_at = 0.0
-        self._told: tuple[list[int], list[WireContact]] | None = None
-        self._networks: dict[str, int] | None = None
+        self._networks: Mapping[str, int] | None = None
 
-    def told(self) -> tuple[list[int], list[WireContact]]:
-        """Those whom others are told of, the contacts whose last call did not fail: their places, and as they are
-        told. Made again only after a change: to answer from it takes half of the time."""
-        if self._told is None:
-            healthy = [contact for contact in self.nodes.values() if not contact.failures]
-            self._told = [contact.long_id for contact in healthy], [contact.wire() for contact in healthy]
-        return self._told
-
-    def networks(self) -> dict[str, int]:
-        """How many contacts of each network have a place here. Made again only after a change."""
+    def networks(self) -> Mapping[str, int]:
+        """How many contacts of each network have a place here, of those that have several. Made again only after
+        a change; mostly there are none."""
         if self._networks is None:
-            self._networks = counted(self.nodes.values())
+            counts = counted(self.nodes.values())
+            self._networks = {network: count for network, count in counts.items() if count > 1} or NO_NETWORKS
         return self._networks
 
     def changed(self) -> None:
-        """A contact's addresses or health, or who is here, has changed."""
-        self._told = self._networks = None
+        """A contact's addresses, or who is here, has changed."""
+        self._networks = None
 
     @property
     def range(self) -> tuple[int, int]:  # type: ignore[override]

@@ -78,12 +78,10 @@ class Table(RoutingTable):
 
     def heard(self, known: Contact, addresses: tuple[str, ...], now: float) -> None:
         """A contact of this table has answered."""
-        moved = addresses is not known.addresses and known.moved(addresses)
-        if moved or known.failures:
-            known.failures = 0
+        if addresses is not known.addresses and known.moved(addresses):
             self._networks = None
             self.bucket_for(known.long_id).changed()
-        known.last_seen = now
+        known.last_seen, known.failures = now, 0
 
     def add_contact(self, node: Contact) -> Contact | None:
         """Give a new contact a place, splitting buckets where that is allowed. As `saw`, which is to be used."""
@@ -130,7 +128,6 @@ class Table(RoutingTable):
         if contact is None:
             return None
         contact.failures += 1
-        self.bucket_for(contact.long_id).changed()
         if not evict or contact.failures < self.config.evict_failures:
             return None
         self.remove_contact(contact)
@@ -141,7 +138,6 @@ class Table(RoutingTable):
         contact = self.get(peer)
         if contact is not None and not contact.failures:
             contact.failures = 1
-            self.bucket_for(contact.long_id).changed()
         return contact
 
     def remove_contact(self, node: Contact) -> None:
@@ -178,15 +174,14 @@ class Table(RoutingTable):
         """The k healthy contacts nearest to `target`, as another peer is told of them; never itself."""
         goal = number(target)
         own = place(asker)[1] ^ goal
-        found: list[WireContact] = []
+        found: list[Contact] = []
         for bucket in self._outward(goal):
-            ids, contacts = bucket.told()
-            near = {long_id ^ goal: contact for long_id, contact in zip(ids, contacts, strict=True)}
+            near = {contact.long_id ^ goal: contact for contact in bucket.nodes.values() if not contact.failures}
             near.pop(own, None)
             found += [near[distance] for distance in sorted(near)]
             if len(found) >= self.ksize:
                 break
-        return tuple(found[: self.ksize])
+        return tuple([contact.wire_form or contact.wire() for contact in found[: self.ksize]])
 
     def _outward(self, goal: int) -> Iterator[Bucket]:
         """The buckets in the order of their distance: XOR maps their disjoint ranges to disjoint ranges of
@@ -253,9 +248,6 @@ class Table(RoutingTable):
             assert len(bucket.replacement_nodes) <= bucket.max_replacement_nodes, "the waiting list is bounded"
             assert not (bucket.nodes.keys() & bucket.replacement_nodes.keys()), "nobody waits for a place it has"
             assert not bucket.replacement_nodes or len(bucket.nodes) == bucket.ksize, "nobody waits in vain"
-            healthy = [contact for contact in bucket.nodes.values() if not contact.failures]
-            told = [contact.long_id for contact in healthy], [contact.wire() for contact in healthy]
-            assert bucket.told() == told, "others are told of those who answer"
             for key, contact in (*bucket.nodes.items(), *bucket.replacement_nodes.items()):
                 assert key == contact.id and bucket.has_in_range(contact), "contacts are where they belong"
                 assert contact.peer != self.node.peer and contact.dialable, "contacts are others, dialable"
