@@ -8,20 +8,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
-from itertools import count
 from random import Random
 
 import trio
 
 from peernet.config.net import NetConfig
 from peernet.core.events import Event, Received, Requested
-from peernet.errors import CallTimeoutError, ConnectionLostError, PeernetError, UnreachableError
+from peernet.errors import CallTimeoutError, PeernetError, UnreachableError
 from peernet.identity.keys import Identity, Verifier
 from peernet.identity.multiaddr import Multiaddr
+from peernet.net.asked import Asked
 from peernet.net.blobs import BlobSource
 from peernet.net.connection import Connection
 from peernet.net.dialer import Dialer
 from peernet.net.door import Door
+from peernet.net.fetching import fetch_over
 from peernet.net.greeting import Greeted, Self, greet
 from peernet.net.links import Links
 from peernet.net.transport import WILDCARDS, Listener, Transport
@@ -62,8 +63,7 @@ class Pool:
         self._links = Links(identity.peer_id, instance, config, on_event, self._on_linked, self.counters)
         self._dialer = Dialer(transport, config, random, self._enter, self._links.get, self.counters)
         self._door = Door(config, self._welcome, self.counters)
-        self._asked: dict[int, tuple[Connection, int]] = {}
-        self._handles = count(1)
+        self._asked = Asked()
         self._listener: Listener | None = None
         self._nursery: trio.Nursery | None = None
 
@@ -177,9 +177,7 @@ class Pool:
 
     def reply(self, peer: PeerId, call: int, body: Body | str) -> None:
         """Answer a `Requested`; a str refuses it. Without effect if the connection is gone."""
-        asked = self._asked.pop(call, None)
-        if asked is not None:
-            asked[0].answer(asked[1], body)
+        self._asked.answer(call, body)
 
     async def fetch(
         self,
@@ -198,25 +196,10 @@ class Pool:
         Raises what `call` does (CallTimeoutError also when it comes too slowly as a whole), BlobMissingError if
         the peer does not hold the blob, and ProtocolError for chunks that do not fit.
         """
-        taken = offset
+        await fetch_over(lambda: self._reach(peer, addresses), digest, size, offset, sink, self._config)
 
-        def take(data: bytes) -> None:
-            nonlocal taken
-            sink(data)
-            taken += len(data)
-
-        limit = self._config.blob_seconds + (size - offset) / self._config.blob_rate
-        try:
-            with trio.fail_after(limit):
-                for attempt in range(1, self._config.blob_attempts + 1):
-                    connection = self._links.get(peer) or await self._dialer.reach(peer, addresses)
-                    try:
-                        return await connection.fetch(digest, size, take, taken)
-                    except ConnectionLostError:
-                        if attempt == self._config.blob_attempts:
-                            raise
-        except trio.TooSlowError:
-            raise CallTimeoutError(f"the blob did not come within {limit:.0f} s") from None
+    async def _reach(self, peer: PeerId, addresses: tuple[str, ...]) -> Connection:
+        return self._links.get(peer) or await self._dialer.reach(peer, addresses)
 
     def disconnect(self, peer: PeerId, reason: str) -> None:
         """End the connection to a peer with a goodbye, if there is one."""
@@ -251,12 +234,11 @@ class Pool:
         """See `Owner`."""
         if not self._links.knows(connection):
             raise UnreachableError("this connection is being closed")
-        handle = next(self._handles)
-        self._asked[handle] = (connection, call)
+        number = self._asked.add(connection, call)
         try:
-            self._on_event(Requested(connection.peer, handle, body))
+            self._on_event(Requested(connection.peer, number, body))
         except PeernetError as error:
-            self.reply(connection.peer, handle, str(error))
+            self._asked.answer(number, str(error))
 
     # How connections begin and end.
 
@@ -291,8 +273,7 @@ class Pool:
         try:
             await self._links.serve(connection)
         finally:
-            if connection.incoming:
-                self._asked = {h: asked for h, asked in self._asked.items() if asked[0] is not connection}
+            self._asked.forget(connection)
 
     async def _tidy(self) -> None:
         """Close connections that nobody needs, now and then."""
