@@ -52,6 +52,8 @@ class Folder:
         """(level, index): the value of the slices from index * 2**level on, 2**level of them."""
         self.skipped = 0
         """Calls that failed, of the slices folded so far: they are in no value."""
+        self._top = -1
+        """The highest level that any of them was on so far: to look for it is O(partials) for each slice."""
 
     def afresh(self) -> Folder:
         """Return another one for the same function, into which nothing is folded yet."""
@@ -94,6 +96,7 @@ class Folder:
             value = self._merge([other, value] if index & 1 else [value, other])
             level, index = level + 1, index >> 1
         self._partials[level, index] = value
+        self._top = max(self._top, level)
 
     def finish(self, slices: int, *, partial: bool = False) -> Any:
         """The value of the whole input, of so many slices. Of nothing it is `initial`, or None, or an empty list.
@@ -115,8 +118,7 @@ class Folder:
         return None if self._initial is MISSING else self._initial
 
     def _has(self, index: int) -> bool:
-        top = max((level for level, _ in self._partials), default=-1)
-        return any((level, index >> level) in self._partials for level in range(top + 1))
+        return any((level, index >> level) in self._partials for level in range(self._top + 1))
 
     def _slice(self, values: Sequence[Any]) -> Any:
         """The value of one slice: of what is kept of it. A call that failed has no result to fold."""

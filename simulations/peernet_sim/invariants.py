@@ -117,9 +117,22 @@ class Evidence(Invariant):
 
     name = "no accepted result without its evidence"
 
+    def __init__(self, world: LiveWorld) -> None:
+        super().__init__(world)
+        # What was returned, by job, slice and peer: to search the journal for each slice takes O(slices**2).
+        self._returned: dict[JobId, dict[int, dict[PeerId, LeaseRecord]]] = {}
+
     def saved(self, machine: Player, record: Record) -> None:
-        if not isinstance(record, OutcomeRecord):
-            return
+        match record:
+            case LeaseRecord() if record.state == "returned":
+                slices = self._returned.setdefault(record.job, {})
+                slices.setdefault(record.index, {})[record.peer] = record
+            case OutcomeRecord():
+                self._accepted(machine, record)
+            case JobRecord() if record.state != "running":
+                self._returned.pop(record.job, None)
+
+    def _accepted(self, machine: Player, record: OutcomeRecord) -> None:
         job = machine.journal.get(JobRecord, record.job)
         if job is None:
             raise self.broken(f"peer {machine.index} accepted a slice of a job it does not know", machine.index)
@@ -132,11 +145,7 @@ class Evidence(Invariant):
         needed = policy.quorum if isinstance(policy, Quorum) else 1
         if len(peers) < needed and not (policy is not None and policy.believes and trusted):
             raise self._without(machine, record, f"{len(peers)} of {needed} peers agreed")
-        returned = {
-            lease.peer: lease
-            for lease in machine.journal.load(LeaseRecord, record.job)
-            if lease.index == record.index and lease.state == "returned"
-        }
+        returned = self._returned.get(record.job, {}).get(record.index, {})
         for peer in peers:
             lease = returned.get(peer)
             if lease is None:

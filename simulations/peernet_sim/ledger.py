@@ -25,14 +25,16 @@ SUBMIT_AGAIN = 5.0
 
 class _Followed:
     """A job under way. results: for each slice, who returned what; None is unknown. secret: of its seeds. wrong:
-    for each accepted slice, whether its result is; one that is accepted again counts as it is then."""
+    for each accepted slice, whether its result is; one that is accepted again counts as it is then. then: the job
+    that follows it, if one does."""
 
-    __slots__ = ("inputs", "results", "run", "secret", "task", "wrong")
+    __slots__ = ("inputs", "results", "run", "secret", "task", "then", "wrong")
 
     def __init__(self, run: JobRun, task: Task) -> None:
         self.run = run
         self.task = task
         self.secret = b""
+        self.then: _Followed | None = None
         self.wrong: dict[int, bool] = {}
         self.inputs: dict[int, Digest | None] = {}
         self.results: dict[int, dict[PeerId, Digest | None]] = {}
@@ -54,20 +56,27 @@ class Ledger:
         self.liars: dict[int, float] = {}
 
     def schedule(self) -> None:
-        """Submit each job at its time. Loads their projects, which runs their code."""
+        """Submit each job at its time, and one that follows another after that. Loads their projects, which runs
+        their code."""
+        before: _Followed | None = None
         for number, plan in enumerate(self._world.plan.workload.jobs):
             task = self._tasks.add(plan, number)
             run = JobRun(plan.submitter)
             self._measures.jobs.append(run)
             self._world.blobs[task.digest] = task.bundle
-            self._world.engine.at(plan.at, self._submit, plan, _Followed(run, task))
+            followed = _Followed(run, task)
+            if plan.follows and before is not None:
+                before.then = followed
+            else:
+                self._world.engine.at(plan.at, self._submit, plan, followed)
+            before = followed
 
     def answered(self, machine: Player, number: int, value: object) -> None:
         """A submission was answered: by the job's id, or by why there is none."""
         followed = self._asked.pop(number, None)
         if followed is not None and isinstance(value, Failure):
             followed.run.state, followed.run.reason = "refused", value.message
-            self._ended(followed.run)
+            self._ended(followed)
 
     def saved(self, machine: Player, record: Record) -> None:
         """A record of a job was committed."""
@@ -136,17 +145,20 @@ class Ledger:
             return
         run = followed.run
         run.state, run.reason = record.state, record.reason
-        self._ended(run)
+        self._ended(followed)
         run.slices = record.slices
         stats = decode_stats(record.stats)
         run.executions, run.disagreements, run.accepted = stats.executions, stats.disagreements, stats.accepted
         if record.state == "done" and record.value is not None:
             self._check_value(followed, record.value.digest)
 
-    def _ended(self, run: JobRun) -> None:
-        run.ended = self._world.now
-        jobs = self._measures.jobs
-        if self._world.plan.stop_with_jobs and all(job.ended is not None for job in jobs):
+    def _ended(self, followed: _Followed) -> None:
+        followed.run.ended = self._world.now
+        then = followed.then
+        if then is not None:
+            plan = then.task.plan
+            self._world.engine.after(plan.at, self._submit, plan, then)
+        if self._world.plan.stop_with_jobs and all(job.ended is not None for job in self._measures.jobs):
             self._world.engine.after(LINGER, self._over)
 
     def _check_value(self, followed: _Followed, digest: Digest) -> None:

@@ -8,7 +8,7 @@ from peernet.core.work.policies import read_policy
 from peernet.errors import UsageError
 from peernet_sim.faults.catalogue import NOT_SUBMITTER
 from peernet_sim.faults.compiling import Apply, Compilation
-from peernet_sim.faults.liars import Liar, Rejoining
+from peernet_sim.faults.liars import LIES, Liar, Rejoining
 from peernet_sim.faults.selection import Share
 from peernet_sim.model import Behaviour
 
@@ -16,6 +16,14 @@ LiarKind = Literal["independent", "colluding", "sleeper", "rejoining"]
 
 SLEEP = 5
 """Slices that a sleeper computes well before it lies."""
+
+
+def liar(kind: LiarKind, honest_for: int = SLEEP, *, told_only: bool = False) -> Behaviour:
+    """Return a liar of a kind. honest_for: slices that a sleeper computes well first. told_only: a rejoining one
+    stays until it is told that it is banned."""
+    if kind == "rejoining":
+        return Rejoining(lies=None if told_only else LIES)
+    return Liar(1.0, None if kind == "independent" else 0, honest_for if kind == "sleeper" else 0)
 
 
 def lying(share: float, kind: LiarKind) -> tuple[Apply, ...]:
@@ -29,13 +37,8 @@ def lying(share: float, kind: LiarKind) -> tuple[Apply, ...]:
     if not share:
         return ()
 
-    def make() -> Behaviour:
-        if kind == "rejoining":
-            return Rejoining()
-        return Liar(1.0, None if kind == "independent" else 0, SLEEP if kind == "sleeper" else 0)
-
     def apply(to: Compilation) -> None:
-        to.behave(to.members(Share(NOT_SUBMITTER, share, "liars")), make)
+        to.behave(to.members(Share(NOT_SUBMITTER, share, "liars")), lambda: liar(kind))
 
     return (apply,)
 

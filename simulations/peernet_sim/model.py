@@ -202,7 +202,8 @@ class Faults:
 
 @dataclass(frozen=True, slots=True)
 class JobPlan:
-    """A job of the scenario. at: virtual seconds; submitter: a peer's index; seconds: of one slice on the
+    """A job of the scenario. at: virtual seconds; follows: counted from the end of the job before it in the plan;
+    submitter: a peer's index; seconds: of one slice on the
     reference core; project: a bundle to run for real instead of the model (a sum over a range); calls and
     slice_size are 0 then, and the project decides. policy: how results are verified, by its name, in place of what
     the project and the numbers say."""
@@ -217,6 +218,7 @@ class JobPlan:
     project: bytes | None = None
     patience: float = 10.0
     policy: str = ""
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class Run:
         """Run it to its end, or to the first broken invariant."""
         began = time.process_time()
         engine = self.world.engine
-        with _calm_collector():
+        with calm_collector():
             try:
                 self.ledger.schedule()
                 self.workload.schedule()
@@ -173,7 +173,7 @@ def peak_rss() -> int:
 
 
 @contextmanager
-def _calm_collector() -> Iterator[None]:
+def calm_collector() -> Iterator[None]:
     """Keep the cyclic collector from walking over a world of millions of live objects again and again; what is
     there before a run is never walked over. `Run` calls it now and then."""
     was_on = gc.isenabled()

@@ -2,7 +2,7 @@
 
 name, about, peers, seconds, seed, join_seconds, features, check_every
 [topology]   kind and what that kind takes (topology.kinds); [access] and [machines] (access, topology.network)
-[workload]   settle, lookups, puts, broadcasts; [[job]] at, submitter, calls, slice_size, seconds, ...
+[workload]   settle, lookups, puts, broadcasts; [[job]] at, follows, submitter, calls, slice_size, seconds, ...
 [sets]       names for sets of peers (faults.selection); [[fault]] kind and what it takes (faults.catalogue)
 [expect]     what must hold of the metrics (expectations)
 """
@@ -160,13 +160,13 @@ def _read_workload(table: Table, seconds: float) -> Workload:
         lookups=inner.whole("lookups", 0),
         puts=inner.whole("puts", 0),
         broadcasts=inner.whole("broadcasts", 0),
-        jobs=tuple(_read_job(job, seconds) for job in table.tables("job")),
+        jobs=tuple(_read_job(job, seconds, number) for number, job in enumerate(table.tables("job"))),
     )
     inner.done()
     return workload
 
 
-def _read_job(table: Table, seconds: float) -> JobPlan:
+def _read_job(table: Table, seconds: float, number: int) -> JobPlan:
     replicas = table.whole("replicas", least=1, most=64) if table.has("replicas") else None
     quorum = table.whole("quorum", least=1, most=64) if table.has("quorum") else None
     try:
@@ -179,6 +179,9 @@ def _read_job(table: Table, seconds: float) -> JobPlan:
             read_policy(policy)
         except ValueError as error:
             table.wrong("policy", f"does not fit: {error}")
+    follows = table.flag("follows", False)
+    if follows and not number:
+        table.wrong("follows", "is set, and there is no job before the first one")
     calls = table.whole("calls", least=1)
     job = JobPlan(
         at=table.number("at", most=seconds),
@@ -190,6 +193,7 @@ def _read_job(table: Table, seconds: float) -> JobPlan:
         quorum=quorum,
         patience=table.number("patience", 10.0),
         policy=policy,
+        follows=follows,
     )
     table.done()
     return job

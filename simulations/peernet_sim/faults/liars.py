@@ -5,7 +5,8 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-from peernet.core.events import Done
+from peernet.core.events import Done, Failed, Failure
+from peernet.core.work.owner.intake import UNWANTED
 from peernet.errors import CannotEncodeError
 from peernet.results import encode
 from peernet.wire.work import PullRefused, Taken
@@ -81,23 +82,36 @@ class Liar(Honest):
 
 class Rejoining(Liar):
     """A colluding liar that comes back under a fresh key, as somebody nobody knows: when it is told that it is
-    banned, and after a few lies in any case, as nobody is told in time."""
+    banned, and after a few lies in any case, as nobody is told in time.
 
-    def __init__(self, group: int = 0) -> None:
+    lies: how many batches of them; None to wait until it is told.
+    """
+
+    def __init__(self, group: int = 0, lies: int | None = LIES) -> None:
         super().__init__(1.0, group)
         self.name = "rejoining liar"
+        self._lies = lies
         self._taken = 0
 
     def incoming(self, index: int, event: Any, world: World) -> list[Any]:
         """Begin a new life when the old one is worth nothing any more."""
         answer = event.value if isinstance(event, Done) else None
         self._taken += isinstance(answer, Taken)
-        banned = isinstance(answer, PullRefused) and answer.why == "banned"
-        if banned or self._taken >= LIES:
+        if _told(event) or (self._lies is not None and self._taken >= self._lies):
             self._taken = 0
             world.after(0.0, lambda: world.crash(index))
             world.after(AWAY, lambda: world.restart(index, with_state=False))
         return [event]
+
+
+def _told(event: object) -> bool:
+    """Whether an owner's answer says that this peer is banned: to a pull, or to results."""
+    match event:
+        case Done(value=PullRefused(why="banned")):
+            return True
+        case Failed(failure=Failure(kind="refused", message=message)):
+            return message == UNWANTED
+    return False
 
 
 class Lazy(Honest):

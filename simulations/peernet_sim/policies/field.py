@@ -25,8 +25,9 @@ from peernet.wire.signed import ADVERT, RESULTS, Advert, ResultBatch, SliceResul
 from peernet.wire.work import Grant, Pull, PullRefused, Recall, Recalled, Return
 from peernet_sim.policies.workers import TRUE, Worker
 
-REJOIN_SECONDS = 5.0
-"""How long a banned liar takes to come back under a fresh key."""
+REJOIN_SECONDS = 10.0
+"""How long a banned liar takes to come back under a fresh key. In a network it stays away for five, and takes
+about as long until it is told, has joined again and has heard of the job."""
 
 _SIGNATURE = bytes(64)
 _START = Now(1000.0, 1_700_000_000.0)

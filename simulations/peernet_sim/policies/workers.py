@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from random import Random
 from typing import TYPE_CHECKING, Literal
 
 from peernet.types import PeerId
 
 if TYPE_CHECKING:
-    from random import Random
+    from peernet_sim.policies.cases import Case
 
 Kind = Literal["honest", "independent", "colluding", "sleeper", "rejoining"]
 
@@ -62,3 +63,9 @@ def make_workers(peers: int, share: float, kind: Kind, naps: int, random: Random
         Worker(number, kind if number < liars else "honest", random.lognormvariate(0.0, 0.35), naps)
         for number in range(peers)
     ]
+
+
+def workers_of(case: Case) -> list[Worker]:
+    """Return the workers of a case: the same machines for all policies and liars, however the case is measured."""
+    random = Random(f"{case.seed} {case.peers}")
+    return make_workers(case.peers, case.share, case.kind, case.naps, random)

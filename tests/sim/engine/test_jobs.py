@@ -11,7 +11,7 @@ import pytest
 from peernet.project import collect
 from peernet_sim.ledger import LINGER
 from peernet_sim.model import Faults, Happening, JobPlan, Plan, RunOptions
-from peernet_sim.scale import run_scale
+from peernet_sim.scale import Run, run_scale
 
 
 class Liar:
@@ -62,6 +62,16 @@ def test_a_run_may_stop_with_its_jobs(make_plan: Callable[..., Plan], job_plan: 
     last = max(job["seconds"] + begun for job, begun in zip(metrics["jobs"], (8.0, 12.0), strict=True))
     assert {job["state"] for job in metrics["jobs"]} == {"done"} if state == "done" else {"done", "refused"}
     assert metrics["virtual_seconds"] == pytest.approx(last + LINGER, abs=0.01)
+
+
+def test_a_job_may_follow_another(make_plan: Callable[..., Plan], job_plan: JobPlan) -> None:
+    then = replace(job_plan, at=3.0, follows=True)
+    run = Run(make_plan(seconds=60.0, jobs=(job_plan, then)), RunOptions())
+    run.go()
+    first, second = run.measures.jobs
+    assert (first.state, second.state) == ("done", "done")
+    assert first.ended is not None
+    assert second.began == first.ended + 3.0
 
 
 def test_liars_are_outvoted_and_named(make_plan: Callable[..., Plan], job_plan: JobPlan) -> None:

@@ -78,6 +78,16 @@ def test_a_policy_of_a_job_in_the_file(tmp_path: Path) -> None:
         compile_recipe(Recipe(source=str(path)))
 
 
+def test_a_job_of_the_file_may_follow_another(tmp_path: Path) -> None:
+    path = tmp_path / "named.toml"
+    path.write_text(SCENARIO.replace("POLICY", "[[job]]\nat = 5.0\nfollows = true\ncalls = 10"))
+    before, then = compile_recipe(Recipe(source=str(path))).workload.jobs
+    assert (before.follows, then.follows) == (False, True)
+    path.write_text(SCENARIO.replace("POLICY", "follows = true"))
+    with pytest.raises(UsageError, match=r"named.toml.*follows.*no job before the first one"):
+        compile_recipe(Recipe(source=str(path)))
+
+
 def test_the_command_that_makes_it_again_names_them(scenario: Path) -> None:
     recipe = Recipe(source=str(scenario), seed=4, liars=0.25, liar_kind="colluding", policy="adaptive")
     told = command_of(recipe, compile_recipe(recipe))

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 WITHHELD = ("missing", "corrupt", "refused", "timeout")
 """Failures of a pull that are the holder's doing, not the network's: it gets no further lease of the slice."""
 
+UNWANTED = "its results are not wanted"
+"""What a worker that is shut out is told when it returns something."""
+
 MOST_SECONDS = 1e9
 """CPU seconds that one receipt can name: the bound of its field."""
 
@@ -47,7 +50,7 @@ class Intake:
         job = self._job
         if job.crew.trust.shut(peer) and not job.trusted(peer):
             job.ctx.refuse("results: of a peer that is shut out", peer, "")
-            return "its results are not wanted"
+            return UNWANTED
         if job.record.pickles and not job.trusted(peer):  # the mark of an own peer may have been taken back
             job.ctx.refuse("results: pickles of another's peer", peer, "")
             return f"it is {OTHERS_PICKLES}"
