@@ -192,8 +192,9 @@ class Node:
     async def _measure(self) -> None:
         surroundings = self.surroundings
         speed = await surroundings.blocking(surroundings.measure_speed)
-        installed = await surroundings.blocking(surroundings.installed)
-        await self._numeric.start()
+        async with trio.open_nursery() as both:
+            both.start_soon(self._numeric.start)
+            installed = await surroundings.blocking(surroundings.installed)
 
         def tell() -> None:
             measured = surroundings.measure(self.findings.tier, speed)

@@ -81,7 +81,7 @@ class NumericBoxes:
             await self._numpy_in(None)
         except PeernetError as error:
             self._numpy[None] = _UNKNOWN
-            self._warn(str(error))
+            self._warn(f"{error}; jobs that need numpy of one numeric class are left alone until the next start")
         tell()
 
     async def require(self, needed: str, environment: Path | None) -> None:
