@@ -14,6 +14,7 @@ from peernet.core.context import Context, Timer
 from peernet.core.events import MachineMeasured
 from peernet.core.work.needs import Caps
 from peernet.identity.envelope import seal
+from peernet.wire.base import MAX_SHORT_TEXT
 from peernet.wire.codec import encode_body
 from peernet.wire.signed import ADVERT, Advert
 
@@ -112,7 +113,7 @@ class OwnAdvert:
             platform=machine.platform,
             tier=machine.tier,
             serves=standing.serves,
-            paused=standing.paused[:128],
+            paused=standing.paused[:MAX_SHORT_TEXT],
             packages=machine.packages,
             slice_memory=caps.memory,
             slice_seconds=caps.seconds,

@@ -23,9 +23,12 @@ Key160 = Annotated[DhtKey, Meta(min_length=20, max_length=20)]
 ENVELOPE_LIMIT = 16 * 1024
 """An envelope of one advert, manifest, offer or tombstone: all fit in 2 KiB today; 16 KiB leaves room."""
 
+MAX_SHORT_TEXT = 128
+"""Characters of a name or of a reason."""
+
 SignedBytes = Annotated[bytes, Meta(max_length=ENVELOPE_LIMIT)]
 Text = Annotated[str, Meta(max_length=1024)]
-ShortText = Annotated[str, Meta(max_length=128)]
+ShortText = Annotated[str, Meta(max_length=MAX_SHORT_TEXT)]
 AddressText = Annotated[str, Meta(max_length=256)]
 Addresses = Annotated[tuple[AddressText, ...], Meta(max_length=8)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]

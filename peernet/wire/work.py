@@ -40,13 +40,15 @@ class Pull(Message, frozen=True, array_like=True, gc=False, tag=40):
     """Request, worker to owner: I want up to `want` slices of this job; park this until there are some.
 
     A new pull replaces the parked one. Answer: `Parked` or `PullRefused`. `advert` is the worker's current
-    signed advert, so that the owner knows its needs are met.
+    signed advert, so that the owner knows its needs are met. `unable`: why the worker gives the job up after
+    all, as when its box does not open; empty while it does not.
     """
 
     job: JobKey
     want: SmallCount
     manifest_known: bool
     advert: SignedBytes
+    unable: ShortText = ""
 
 
 class Parked(Message, frozen=True, array_like=True, gc=False, tag=41):

@@ -30,7 +30,7 @@ from peernet.core.work.trust import Trust
 from peernet.errors import EnvelopeError, ProtocolError
 from peernet.identity.envelope import open_envelope
 from peernet.types import JobId, PeerId
-from peernet.wire.base import ENVELOPE_LIMIT, Message
+from peernet.wire.base import ENVELOPE_LIMIT, MAX_SHORT_TEXT, Message
 from peernet.wire.codec import decode_body
 from peernet.wire.link import Body
 from peernet.wire.signed import ADVERT, Advert
@@ -227,14 +227,14 @@ class Owner:
         config = self._ctx.config.work
         if self.trust.shut(peer) and not job.trusted(peer):
             return PullRefused("banned", 0.0, "its results were wrong")
-        lack = self._check(peer, body, job)
+        lack = self._check(peer, body, job) or (f"unable to run it: {body.unable}" if body.unable else "")
         if lack:
             job.seats.refuse(peer, lack)
             seat = job.seats.all.get(peer)
             if seat is not None:
                 job.seats.leave(seat)
             job.changed()
-            return PullRefused("unfit", 0.0, lack[:128])
+            return PullRefused("unfit", 0.0, lack[:MAX_SHORT_TEXT])
         if job.leaving or (job.seats.full and peer not in job.seats.all):
             return PullRefused("busy", config.busy_seconds, "there are workers enough for now")
         link = self._ctx.links.get(peer)

@@ -30,6 +30,9 @@ _SERVES_MINE = "running code of their own users only"
 _NAMED = 3
 """Peers that a text names; the rest are counted. A program gets them all."""
 
+_REASONS = 8
+"""Reasons that a text gives; the rest are counted. Peers that give a job up tell theirs in words of their own."""
+
 
 class Fitting:
     """Judges the peers that one job's owner knows.
@@ -68,7 +71,9 @@ class Fitting:
 
     def text(self) -> str:
         """Return what keeps others from taking part: "2 peers lack numpy (12D3…ab, 12D3…cd)", or nothing."""
-        return ", ".join(_told(group) for group in self.unfit())
+        groups = self.unfit()
+        more = len(groups) - _REASONS
+        return ", ".join([*map(_told, groups[:_REASONS]), *([f"{more} further reasons"] if more > 0 else [])])
 
     def hopeless(self) -> str:
         """Return that nobody who is known can take part, with what to do, or nothing if somebody may."""

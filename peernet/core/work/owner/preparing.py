@@ -19,7 +19,7 @@ from peernet.core.work.owner.sizing import Sizing
 from peernet.core.work.policies import choose, policy_text
 from peernet.identity.digest import digest
 from peernet.types import JobId
-from peernet.wire.base import ENVELOPE_LIMIT
+from peernet.wire.base import ENVELOPE_LIMIT, MAX_SHORT_TEXT
 from peernet.wire.signed import MANIFEST, Manifest, Needs
 
 
@@ -132,7 +132,7 @@ class Preparation:
         needs = _needs(given, opened)
         manifest = Manifest(
             nonce=ctx.secret(16),
-            name=opened.name[:128],
+            name=opened.name[:MAX_SHORT_TEXT],
             bundle=given.worker_bundle,
             bundle_size=given.worker_bundle_size,
             needs=needs,

@@ -260,6 +260,8 @@ class Worker:
         """The job can't be served here. Its leases return to its owner when they are late."""
         self._offers.bar(held.key, self._ctx.now.wall, max(held.until, self._ctx.now.wall))
         self._ctx.note(Note("work", f"gives up a job: {why}", job=held.job, peer=held.owner))
+        if not held.ended:
+            self._pulls.tell_unable(held, why)
         self._end(held, why)
 
     def _close(self, held: Held) -> None:

@@ -23,7 +23,7 @@ from peernet.core.work.worker.outbox import Outbox
 from peernet.errors import EnvelopeError, ProtocolError
 from peernet.identity.envelope import open_envelope
 from peernet.types import PeerId
-from peernet.wire.base import ENVELOPE_LIMIT
+from peernet.wire.base import ENVELOPE_LIMIT, MAX_SHORT_TEXT
 from peernet.wire.codec import decode_body
 from peernet.wire.signed import MANIFEST, Manifest
 from peernet.wire.work import Parked, Pull, PullRefused
@@ -148,6 +148,11 @@ class Pulls:
         if held.parked:
             body = Pull(held.job, 0, True, self._adverts.own())
             self._ctx.call(held.owner, body, lambda outcome: None, self._bounds.worker_pull_timeout)
+
+    def tell_unable(self, held: Held, why: str) -> None:
+        """Tell the owner that its job can't be served here after all: it would go on counting on this worker."""
+        body = Pull(held.job, 0, True, self._adverts.own(), why[:MAX_SHORT_TEXT])
+        self._ctx.call(held.owner, body, lambda outcome: None, self._bounds.worker_pull_timeout)
 
     def pull(self, held: Held) -> None:
         """Ask for as many slices as are wanted now; zero takes an earlier pull back."""

@@ -193,3 +193,36 @@ def test_the_numeric_class_stands_in_the_manifest(make_desk, make_host):
     desk = make_desk(make_host(declares={"numeric": MACHINE}))
     desk.submit(numeric="same")
     assert desk.running.record.needs.numeric == MACHINE
+
+
+def test_a_worker_that_gives_a_job_up_is_not_counted_on_and_its_reason_is_told(make_desk, make_host):
+    desk = make_desk(make_host(declares={"numeric": NUMPY}))
+    bob = desk.hand("bob", numeric=NUMPY)
+    desk.submit(patience=3.0)
+    assert isinstance(bob.pull(0), Parked)
+    answer = bob.pull(0, unable="its box fails here: no room")
+    assert isinstance(answer, PullRefused) and answer.why == "unfit"
+    assert desk.running.seats.all == {}
+    assert desk.view.unfit == (Unfit("unable to run it: its box fails here: no room", (bob.peer,)),)
+    assert "1 peer is unable to run it: its box fails here: no room (" in desk.view.waiting_reason
+    desk.wait(60)
+    assert (desk.view.state, desk.view.reason_kind) == ("failed", "too-few")
+    assert "its box fails here: no room" in desk.view.reason
+
+
+def test_a_worker_that_gave_a_job_up_may_come_back(make_desk):
+    desk = make_desk()
+    bob = desk.hand("bob")
+    desk.submit()
+    assert isinstance(bob.pull(unable="no room"), PullRefused)
+    assert isinstance(bob.pull(), Parked)
+    assert desk.view.unfit == () and bob.held
+
+
+def test_many_reasons_of_strangers_make_no_long_text(make_desk):
+    desk = make_desk()
+    desk.submit()
+    for number in range(20):
+        desk.hand(f"peer {number}").pull(unable=f"{number:0128}")
+    assert len(desk.view.unfit) == 20
+    assert "12 further reasons" in desk.view.waiting_reason and len(desk.view.waiting_reason) < 4096

@@ -92,7 +92,10 @@ def test_what_is_built_for_a_job_is_measured_when_its_box_opens(make_scene, make
         scene.failed(box, "box", "this machine lacks the numeric class (…)")
         box = next(iter(scene.take(OpenBox)), None)
     assert box is None
-    assert notes(scene)[0] == "gives up a job: its box fails here: this machine lacks the numeric class (…)"
+    why = "its box fails here: this machine lacks the numeric class (…)"
+    assert notes(scene)[0] == f"gives up a job: {why}"
+    (call,) = scene.calls(Pull, owner.peer)
+    assert (call.body.want, call.body.unable) == (0, why)
 
 
 def test_the_advert_tells_the_class_and_that_more_is_known_of_it(make_scene, measured):

@@ -306,6 +306,8 @@ def test_a_box_that_fails_twice_ends_the_job_here_without_a_result(scene, owner)
     assert scene.worker.view().jobs == ()
     assert owner.returned() == []
     assert any("no more processes" in note.text for note in scene.take(Note))
+    (told,) = scene.calls(Pull)
+    assert (told.body.want, told.body.unable) == (0, "its box fails here: no more processes")
     owner.offer()
     scene.wait(5)
     assert scene.calls(Pull) == []
