@@ -46,6 +46,9 @@ LARGE_FAILURES = 64
 LARGE_SAVED = 16
 """Contacts in the journal: enough to return through."""
 
+LARGE_WAITING = 1
+"""Contacts that wait for a place in a full bucket: a table of ten thousand peers has nine such buckets."""
+
 SWEEP = 8.0
 """Seconds between two pings over every connection, where there are rules: what is cut off is noticed."""
 
@@ -283,5 +286,5 @@ def limited(config: Config, peers: int) -> Config:
             spare_connections=LARGE_SPARE,
             backoff_addresses=LARGE_FAILURES,
         ),
-        kad=replace(config.kad, saved_contacts=LARGE_SAVED),
+        kad=replace(config.kad, saved_contacts=LARGE_SAVED, replacements=LARGE_WAITING),
     )

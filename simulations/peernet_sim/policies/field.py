@@ -69,7 +69,7 @@ class Field:
             secret=Random(seed + 1).randbytes,
             sign=lambda data: _SIGNATURE,
             verify=lambda peer, data, signature: True,
-            book=AddressBook(1),
+            book=AddressBook(2),
             now=self._now,
         )
         self._owner = Owner(self._ctx, lambda make, reach: None)
