@@ -7,7 +7,6 @@ connection and direction order is kept, unless a rule that reorders acts.
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -18,6 +17,7 @@ from peernet.core.events import Done, Event, Failed, Failure, Received, Requeste
 from peernet.errors import ProtocolError
 from peernet.wire.codec import decode_frame, encode_frame
 from peernet.wire.link import Body, Notice, Refusal, Request, Response
+from peernet_sim.deadlines import Deadlines
 from peernet_sim.dialling import Dialler
 from peernet_sim.engine import Engine
 from peernet_sim.links import Link, Links, Post
@@ -59,7 +59,7 @@ class Network:
         self._heard = heard
         self._rng = rng
         self._handles = count(1)
-        self._deadlines: dict[float, deque[tuple[float, Machine, int, int]]] = {}
+        self._deadlines = Deadlines(engine, post)
         self.links = Links(engine, config, post)
         self.weather = Weather(engine, self.links, faults.rules, faults.jitter, rng)
         self.dialler = Dialler(engine, config, topology, self.links, at, self.weather.passes, rng)
@@ -81,7 +81,7 @@ class Network:
         handle = next(self._handles)
         link = machine.links.get(effect.peer)
         machine.asked[handle] = (link, effect.id)
-        self._expire_later(machine, handle, effect.timeout)
+        self._deadlines.add(machine, handle, effect.timeout)
         if link is not None:
             self._request(machine, handle, effect.body, link)
         else:
@@ -148,7 +148,7 @@ class Network:
         handle = next(self._handles)
         link = machine.links.get(effect.peer)
         machine.asked[handle] = (link, effect.id)
-        self._expire_later(machine, handle, self._config.blob_seconds)
+        self._deadlines.add(machine, handle, self._config.blob_seconds)
         if link is not None:
             self._pull(machine, handle, effect, link)
         else:
@@ -328,29 +328,6 @@ class Network:
         if asked is not None:
             failure = Failure("missing", "the peer does not hold the blob")
             self._post(machine, machine.life, Failed(asked[1], failure))
-
-    # --- timeouts ------------------------------------------------------------------------------------------
-
-    def _expire_later(self, machine: Machine, handle: int, timeout: float) -> None:
-        """Few different timeouts exist, so those of one length stand in line; the heap knows the first of each."""
-        line = self._deadlines.get(timeout)
-        if line is None:
-            line = self._deadlines[timeout] = deque()
-        line.append((self._engine.now + timeout, machine, machine.life, handle))
-        if len(line) == 1:
-            self._engine.after(timeout, self._expire, timeout)
-
-    def _expire(self, timeout: float) -> None:
-        line = self._deadlines[timeout]
-        while line and line[0][0] <= self._engine.now:
-            _, machine, life, handle = line.popleft()
-            asked = machine.asked.pop(handle, None) if machine.life == life else None
-            if asked is not None:
-                self._post(machine, life, Failed(asked[1], Failure("timeout", "no answer in time")))
-        while line and line[0][3] not in line[0][1].asked:
-            line.popleft()
-        if line:
-            self._engine.at(line[0][0], self._expire, timeout)
 
     # --- encoding ------------------------------------------------------------------------------------------
 
