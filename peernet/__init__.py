@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from peernet.api import Job, Peer
-    from peernet.errors import PeernetError
+    from peernet.errors import PeernetError, RetractedWarning
     from peernet.project import FailedCall, Project, numpy_rng, parallel, rng
     from peernet.results import decode, encode
 
@@ -22,6 +22,7 @@ _HOMES = {
     "Job": "peernet.api",
     "Peer": "peernet.api",
     "PeernetError": "peernet.errors",
+    "RetractedWarning": "peernet.errors",
     "Project": "peernet.project",
     "parallel": "peernet.project",
     "decode": "peernet.results",
@@ -36,6 +37,7 @@ __all__ = [
     "Peer",
     "PeernetError",
     "Project",
+    "RetractedWarning",
     "__version__",
     "decode",
     "encode",

@@ -165,3 +165,7 @@ class BoxError(PeernetError):
 
 class BuildError(BoxError):
     """The packages of a lock can't be had here: not allowed, not for this machine, not in the index, no room."""
+
+
+class RetractedWarning(UserWarning):
+    """Accepted results turned out to rest on a peer that lies. Says which, and what becomes of them."""

@@ -13,7 +13,8 @@ from typing import NoReturn
 
 from peernet.api.client import ControlClient
 from peernet.api.home import open_home
-from peernet.api.jobs import Job, raise_for_end
+from peernet.api.jobs import Job
+from peernet.api.results import raise_for_end
 from peernet.api.submitting import submit_request
 from peernet.api.swarm import MAX_WORKERS
 from peernet.errors import JobStoppedError, NoPeerRunningError, PeernetError, UsageError

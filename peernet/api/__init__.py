@@ -9,14 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from peernet.api.jobs import Job, JobResults
+    from peernet.api.jobs import Job
     from peernet.api.peer import Peer
+    from peernet.api.results import JobResults
     from peernet.api.submitting import submit, submit_async
     from peernet.api.swarm import LocalSwarm
 
 _HOMES = {
     "Job": "jobs",
-    "JobResults": "jobs",
+    "JobResults": "results",
     "LocalSwarm": "swarm",
     "Peer": "peer",
     "submit": "submitting",

@@ -3,77 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from peernet.api.client import ControlClient
+from peernet.api.results import JobResults
 from peernet.api.swarm import LocalSwarm
 from peernet.api.threads import in_thread
-from peernet.errors import (
-    JobError,
-    JobStoppedError,
-    PeernetError,
-    ProjectError,
-    StorageError,
-    TaskError,
-    TooFewPeersError,
-)
-from peernet.project import FailedCall
-from peernet.project.pickledresults import load_result
-from peernet.results import decode
-from peernet.wire.control import (
-    FinalValue,
-    JobReply,
-    JobRow,
-    Ok,
-    Results,
-    Show,
-    SliceValue,
-    Stop,
-    Submitted,
-    Watch,
-)
-
-_REASONS: dict[str, type[PeernetError]] = {
-    "usage": ProjectError,
-    "task": TaskError,
-    "too-few": TooFewPeersError,
-    "storage": StorageError,
-    "stopped": JobStoppedError,
-}
-
-
-class JobResults:
-    """The results of a job in the order of the input, as they are accepted. Iterate with `for` or `async for`.
-
-    Pickled results (`results="pickle"`) are loaded here, in the caller's process: only own peers have made them.
-
-    A project with `reduce`, `keep_if` or `stop_when` has one result: the reduced value, or the list of what is
-    kept. A job that fails raises once what was accepted before has been handed out.
-    """
-
-    def __init__(self, job: Job) -> None:
-        self._job = job
-
-    def __iter__(self) -> Iterator[Any]:
-        for reply in self._job.client.stream(Results(self._job.id)):
-            if isinstance(reply, SliceValue):
-                values = cast(list[Any], decode(reply.value, classes=(FailedCall,)))
-                yield from map(load_result, values) if reply.pickles else values
-            elif isinstance(reply, FinalValue):
-                value = decode(reply.value)
-                yield load_result(value) if reply.pickles else value
-            elif isinstance(reply, JobReply):
-                raise_for_end(reply.row)
-
-    async def __aiter__(self) -> AsyncIterator[Any]:
-        values = iter(self)
-        while (value := await in_thread(lambda: next(values, _END))) is not _END:
-            yield value
-
-
-_END = object()
+from peernet.wire.control import JobReply, JobRow, Ok, Show, Stop, Submitted, Watch
 
 
 class Job:
@@ -119,15 +57,16 @@ class Job:
         Raises, while iterating:
             TaskError: the user's function raised; `traceback` has the remote traceback.
             JobError, TooFewPeersError, JobStoppedError, ProjectError: the job ended otherwise.
+        Warns with `RetractedWarning` where results are believed no more; see `JobResults`.
         """
-        return JobResults(self)
+        return JobResults(self.client, self.id)
 
     def result(self) -> Any:
         """Wait for the job and return the reduced value, or the list of all results, or of those that are kept.
 
-        Raises as `results` does.
+        What was taken back before the end is corrected. Raises and warns as `results` does.
         """
-        values = list(self.results())
+        values = self.results().whole()
         return values[0] if self.status().reduces else values
 
     async def result_async(self) -> Any:
@@ -137,7 +76,8 @@ class Job:
     def wait(self, changed: Callable[[JobRow], None] | None = None) -> JobRow:
         """Wait until the job has ended and return it; `changed` is called with each new state meanwhile.
 
-        What the project prints in its job host goes to standard error.
+        What the project prints in its job host goes to standard error, and what is believed no more of jobs that
+        have ended.
         """
         row = None
         for reply in self.client.stream(Watch(self.id)):
@@ -160,13 +100,3 @@ class Job:
     def stop(self) -> None:
         """Ask the job to stop. Accepted results stay."""
         self.client.ask(Stop(self.id), Ok)
-
-
-def raise_for_end(row: JobRow) -> None:
-    """Raise the error that tells why a job ended, unless it is done."""
-    if row.state == "done":
-        return
-    error = _REASONS.get(row.reason_kind, JobError)(row.reason or f"the job is {row.state}")
-    if row.traceback:
-        error.traceback = row.traceback
-    raise error

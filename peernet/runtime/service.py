@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
 import trio
@@ -147,8 +148,10 @@ class Service:
                     yield reply
             case Results():
                 job = history.find_record(node.journal, request.job).job
-                async for reply in self._results(job, request.start):
-                    yield reply
+                with self._deliveries.of(job, request.start) as delivery:
+                    async with aclosing(self._deliver(job, delivery)) as replies:
+                        async for reply in replies:
+                            yield reply
 
     async def _submit(self, request: Submit) -> JobId:
         blobs, blocking = self._node.blobs, self._node.surroundings.blocking
@@ -211,12 +214,7 @@ class Service:
         new = min(self._retracted - told, len(self._retractions))
         return list(self._retractions)[len(self._retractions) - new :]
 
-    async def _results(self, job: JobId, start: int) -> AsyncIterator[ControlReply]:
-        with self._deliveries.of(job, start) as delivery:
-            async for reply in self._deliver(job, delivery):
-                yield reply
-
-    async def _deliver(self, job: JobId, delivery: Delivery) -> AsyncIterator[ControlReply]:
+    async def _deliver(self, job: JobId, delivery: Delivery) -> AsyncGenerator[ControlReply, None]:
         while True:
             changed = self._changed.setdefault(job, trio.Event())
             record = history.find_record(self._node.journal, format_job_id(job))

@@ -12,8 +12,9 @@ import pytest
 
 from peernet import errors
 from peernet.api.client import ControlClient
-from peernet.api.jobs import Job, raise_for_end
+from peernet.api.jobs import Job
 from peernet.api.peer import Peer
+from peernet.api.results import raise_for_end
 from peernet.api.submitting import submit_request
 from peernet.box import IN_BOX
 from peernet.results import encode

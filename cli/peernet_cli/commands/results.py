@@ -25,7 +25,7 @@ def command(terminal: Terminal, job: str, output: Path | None) -> None:
     JOB is the id of a job, or as much of its beginning as is unique.
     """
     from peernet.api.home import open_home
-    from peernet.api.jobs import raise_for_end
+    from peernet.api.results import raise_for_end
     from peernet.results import to_json
     from peernet_cli.outcome import check_output, save, values_of, write_results
     from peernet_cli.progress import follow
