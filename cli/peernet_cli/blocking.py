@@ -19,3 +19,5 @@ def set_blocked(terminal: Terminal, peers: tuple[str, ...], *, blocked: bool) ->
         return
     for peer in peers:
         terminal.line(f"{peer} is {'blocked' if blocked else 'no longer blocked'}")
+    if blocked:
+        terminal.note("what rested on it alone is computed again, or retracted in ended jobs: see `peernet jobs`")

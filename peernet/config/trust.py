@@ -83,8 +83,8 @@ class TrustConfig:
     until it is banned; a colluding majority, which bans the honest ones, does not."""
 
     review_records: int = 4096
-    """Accepted slices of ended jobs that are looked at together after a peer was shut out: read in some tens of
-    milliseconds, beside the loop, and judged in a few."""
+    """Accepted slices of ended jobs that are looked at together after a peer was shut out: read in about
+    ten milliseconds, beside the loop, and judged in less where a peer did a tenth of them."""
 
     retained: int = 65_536
     """Accepted slices of a job that can still be audited and taken back. Those before have become final."""

@@ -38,6 +38,7 @@ def restore_job(ctx: Context, crew: Crew, image: JobImage) -> Job:
     evidence = {record.index: record for record in image.evidence}
     leases = tuple(image.leases)
     returned = {lease.lease: lease for lease in leases if lease.state == "returned" and lease.index in accepted}
+    kept = _to_retain(job, accepted, evidence)
     for outcome in accepted.values():
         _restore_outcome(job, outcome, evidence.get(outcome.index))
     for record in image.slices:
@@ -47,7 +48,7 @@ def restore_job(ctx: Context, crew: Crew, image: JobImage) -> Job:
             job.pin_input(record.input)
             continue
         job.slices.add_accepted(record.calls)
-        if job.hosting.keeps and record.index in evidence:
+        if record.index in kept:
             remember(job, record, accepted[record.index], evidence[record.index], returned)
     for lease in leases:
         _restore_lease(job, lease, accepted)
@@ -60,6 +61,18 @@ def pin_result(ctx: Context, job: JobId, value: Payload | None) -> None:
     """Keep the blob of a result, if it is one."""
     if value is not None and value.inline is None:
         ctx.emit(PinBlob(value.digest, job))
+
+
+def _to_retain(
+    job: Job, accepted: dict[int, OutcomeRecord], evidence: dict[int, EvidenceRecord]
+) -> frozenset[int]:
+    """Return the accepted slices that are to be retained: the last ones, as many as there is room for."""
+    if not job.hosting.keeps:
+        return frozenset()
+    retained = job.slices.retained
+    retained.lost = len(accepted) > retained.limit
+    known = [index for index in accepted if index in evidence]
+    return frozenset(known[max(0, len(known) - retained.limit) :])
 
 
 def _restore_outcome(job: Job, outcome: OutcomeRecord, evidence: EvidenceRecord | None) -> None:

@@ -27,7 +27,7 @@ class Retention:
     """
 
     def __init__(self, limit: int, bytes_limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._bytes_limit = bytes_limit
         # In the order in which they were accepted.
         self._entries: dict[int, Slice] = {}
@@ -50,7 +50,7 @@ class Retention:
             self._of_peer.setdefault(peer, {})[entry.index] = None
         self._draw_from(entry)
         self.bytes += held_bytes(entry)
-        while self._entries and (len(self._entries) > self._limit or self.bytes > self._bytes_limit):
+        while self._entries and (len(self._entries) > self.limit or self.bytes > self._bytes_limit):
             self.drop(next(iter(self._entries.values())))
             self.lost = True
 
@@ -84,7 +84,7 @@ class Retention:
 
     def validate(self) -> None:
         """Check that all views agree. For tests."""
-        assert len(self._entries) <= self._limit
+        assert len(self._entries) <= self.limit
         assert self.bytes == sum(map(held_bytes, self._entries.values())) <= self._bytes_limit
         assert sum(map(len, self._of_peer.values())) == sum(len(entry.votes) for entry in self._entries.values())
         for index, entry in self._entries.items():
