@@ -9,6 +9,7 @@ import pytest
 from peernet.config import Config, TrustConfig
 from peernet.core import events as ev
 from peernet.core.records import EvidenceRecord, JobRecord, OutcomeRecord, ReviewRecord, decode_record
+from peernet.core.work.trust import weigh
 from peernet.types import PeerId
 
 CONFIG = Config(trust=TrustConfig(policy="confidence:0.9", review_records=3))
@@ -42,6 +43,12 @@ def rested(machine: Any, *peers: Any) -> set[int]:
     ids = {peer.id for peer in peers}
     evidence = records(machine, EvidenceRecord)
     return {record.index for record in evidence if ids.intersection(part.peer for part in record.parts)}
+
+
+def is_believed_without(machine: Any, record: EvidenceRecord, other: Any) -> bool:
+    """Whether those who agree on a slice are believed, this one apart."""
+    agreeing = [part.peer for part in record.parts if part.agrees and part.counts and part.peer != other.id]
+    return weigh({"": map(machine.core.owner.trust.credibility, agreeing)})[""] >= 0.9
 
 
 def retracted(machine: Any) -> set[int]:
@@ -111,8 +118,7 @@ def test_what_was_accepted_before_a_restart_is_opened_again(world: Any, make_tas
     assert alice.core.owner.view(job).taken_back == len(doubted)
     assert world.run(300.0, lambda: world.record(alice, job).state == "done")
     assert world.value(alice, job) == 79800
-    parts = [part for record in records(alice, EvidenceRecord) for part in record.parts]
-    assert not any(part.counts for part in parts if part.peer == workers[0].id)
+    assert all(is_believed_without(alice, record, workers[0]) for record in records(alice, EvidenceRecord))
     (record,) = records(alice, JobRecord)
     assert record.retracted == ()
 
@@ -127,3 +133,38 @@ def test_too_many_are_refused_before_anything_changes(world: Any) -> None:
     assert "2 peers can be blocked, 0 are, and 3 more are too many" in refused.message
     assert "`peernet unblock`" in refused.message
     assert not any(alice.core.owner.trust.shut(PeerId(other.id)) for other in others)
+
+
+@pytest.mark.parametrize("nth", range(0, 60, 7))
+def test_the_owner_may_stop_between_any_two_effects_while_slices_are_opened_again(
+    make_world: Any, make_task: Any, nth: int
+) -> None:
+    """A worker is blocked in mid-job and the owner killed soon after, so that some slices are open again, some are
+    computed anew and some rest on what was accepted before: in the end nothing rests on the worker."""
+    world = make_world(seed=nth)
+    alice, workers = network(world, "bob", "carol", "dave", "erin")
+    number = world.submit(alice, make_task(identity, range(300), seconds=2.0))
+    assert world.run(60.0, lambda: number in alice.answers and len(records(alice, OutcomeRecord)) >= 8)
+    job = alice.answers[number]
+    seen = 0
+
+    def stop(machine: Any, effect: object) -> bool:
+        nonlocal seen
+        seen += machine is alice
+        return machine is alice and seen == nth + 1
+
+    block(world, alice, workers[0])
+    world.stop_at = stop
+    world.run(5.0)
+    world.stop_at = lambda machine, effect: False
+    assert not alice.alive
+    world.restart(alice)
+    assert alice.core.owner.trust.shut(PeerId(workers[0].id)) or nth == 0
+    if nth == 0:
+        block(world, alice, workers[0])
+    assert world.run(300.0, lambda: world.record(alice, job).state == "done")
+    assert world.value(alice, job) == 44850
+    world.run(2.0)
+    assert all(is_believed_without(alice, record, workers[0]) for record in records(alice, EvidenceRecord))
+    assert world.record(alice, job).retracted == ()
+    assert not records(alice, ReviewRecord)
