@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from msgspec.structs import replace
 
 from peernet.core.records import EvidenceRecord, JobRecord, OutcomeRecord, decode_record
 from peernet.errors import UsageError
-from peernet.identity.jobid import find_job
+from peernet.identity.jobid import find_job, format_job_id
 from peernet.identity.peerid import format_peer_id
 from peernet.runtime import evidence
 from peernet.runtime.jobrows import row_of_record
 from peernet.storage.blobs import read_blob
 from peernet.storage.home import Home
 from peernet.storage.journal import Journal
-from peernet.types import JobId, Payload
+from peernet.types import JobId, Payload, PeerId
 from peernet.wire.control import (
     EvidenceBatch,
     EvidenceHead,
@@ -24,6 +24,7 @@ from peernet.wire.control import (
     FinalValue,
     JobReply,
     JobRow,
+    RetractedJobRow,
     SliceValue,
 )
 
@@ -99,6 +100,18 @@ def find_record(journal: Journal, prefix: str) -> JobRecord:
     """
     records = {JobId(key): value for key, value in journal.load(JobRecord.space)}
     return decode_record(JobRecord, records[find_job(prefix, records)])
+
+
+def retracted_jobs(journal: Journal, peers: Sequence[PeerId]) -> dict[PeerId, list[RetractedJobRow]]:
+    """Return for each of these peers the ended jobs of which slices rested on it and are retracted."""
+    found: dict[PeerId, list[RetractedJobRow]] = {peer: [] for peer in peers}
+    for _, value in journal.load(JobRecord.space) if peers else ():
+        record = decode_record(JobRecord, value)
+        for entry in record.retracted:
+            if entry.peer in found:
+                row = RetractedJobRow(format_job_id(record.job), record.name, entry.slices, entry.when)
+                found[entry.peer].append(row)
+    return found
 
 
 def find_outcome(journal: Journal, job: JobId, index: int) -> OutcomeRecord | None:

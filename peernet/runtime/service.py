@@ -139,7 +139,7 @@ class Service:
                 yield Ok()
             case Trust():
                 asked = [parse_peer_id(peer) for peer in request.peers]
-                yield trust_reply(node.core, asked)
+                yield trust_reply(node.core, asked, history.retracted_jobs(node.journal, asked))
             case Watch():
                 async for reply in self._watch(history.find_record(node.journal, request.job).job):
                     yield reply

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from peernet.core.node import NodeCore
 from peernet.core.work.trust import Standing
 from peernet.identity.jobid import format_job_id
 from peernet.identity.peerid import format_peer_id
 from peernet.types import PeerId
-from peernet.wire.control import MarkRow, TrustReply, TrustRow
+from peernet.wire.control import MarkRow, RetractedJobRow, TrustReply, TrustRow
 
 
-def trust_reply(core: NodeCore, asked: Sequence[PeerId]) -> TrustReply:
-    """Return what is known of these peers, or of all of whom anything is known; the least credible first."""
+def trust_reply(
+    core: NodeCore, asked: Sequence[PeerId], retracted: Mapping[PeerId, Sequence[RetractedJobRow]]
+) -> TrustReply:
+    """Return what is known of these peers, or of all of whom anything is known; the least credible first.
+
+    retracted: what rested on them in jobs that have ended, as far as it is known.
+    """
     trust, mine = core.owner.trust, core.context.mine
     peers = list(asked) if asked else [peer for peer, _ in trust] + list(mine)
-    rows = [_row(peer, trust.of(peer), peer in mine or peer == core.context.me) for peer in dict.fromkeys(peers)]
+    rows = [
+        _row(peer, trust.of(peer), peer in mine or peer == core.context.me, retracted.get(peer, ()))
+        for peer in dict.fromkeys(peers)
+    ]
     return TrustReply(tuple(sorted(rows, key=lambda row: (row.credibility, row.peer))), trust.share())
 
 
-def _row(peer: PeerId, standing: Standing, mine: bool) -> TrustRow:
+def _row(peer: PeerId, standing: Standing, mine: bool, retracted: Sequence[RetractedJobRow]) -> TrustRow:
     return TrustRow(
         peer=format_peer_id(peer),
         mine=mine,
@@ -36,4 +44,5 @@ def _row(peer: PeerId, standing: Standing, mine: bool) -> TrustRow:
         marks=tuple(
             MarkRow(mark.when, format_job_id(mark.job), mark.index, mark.reason) for mark in standing.marks
         ),
+        retracted=tuple(retracted),
     )

@@ -23,6 +23,7 @@ from peernet.wire.control import (
     MarkRow,
     Ok,
     Results,
+    RetractedJobRow,
     Show,
     SliceValue,
     Trust,
@@ -97,6 +98,10 @@ def test_one_peer_with_its_evidence(peernet: Run, fake_peer: Any) -> None:
         (known(ANN, blocked=True, credibility=0.0), "you have blocked it; `peernet unblock` takes that back"),
         (PROVEN, "12 of its results, by a trusted peer among others"),
         (known(ANN, passed=3, vouchers=(BOB, EVE)), "3 of its results, by 2 other peers"),
+        (
+            known(EVE, blocked=True, retracted=(RetractedJobRow("abcdefghijkl", "square", 3, 2.0),)),
+            "without it 3 accepted slices of job abcdefghij (square) are retracted; submit it again",
+        ),
     ],
 )
 def test_why_a_peer_is_trusted_or_not(peernet: Run, fake_peer: Any, row: TrustRow, told: str) -> None:

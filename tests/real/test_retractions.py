@@ -38,6 +38,8 @@ def test_results_that_rested_on_a_blocked_peer_are_retracted(swarm: Any, tmp_pat
     assert entry["reason"] == "which you have blocked"
     swarm.until(lambda: "are retracted: they rested on" in owner.log.read_text(), "the warning in the peer's log")
     assert swarm.json(owner, "show", job)["state"] == "done"
+    (known,) = swarm.json(owner, "trust", bob.id)["rows"]
+    assert [(one["job"], one["slices"]) for one in known["retracted"]] == [(job, 3)]
 
     owner.kill()  # it is on record, whether the peer runs or not
     assert "3 slices retracted" in swarm.run(owner, "jobs").stdout

@@ -91,4 +91,7 @@ def _evidence(row: TrustRow) -> list[str]:
     for mark in row.marks:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(mark.when))
         lines.append(f"  {when}, job {mark.job[:10]}: {mark.reason}")
+    for job in row.retracted:
+        slices = f"{job.slices} accepted {'slice' if job.slices == 1 else 'slices'}"
+        lines.append(f"  without it {slices} of job {job.job[:10]} ({job.name}) are retracted; submit it again")
     return lines

@@ -64,12 +64,22 @@ class MarkRow(msgspec.Struct, frozen=True):
     reason: str
 
 
+class RetractedJobRow(msgspec.Struct, frozen=True):
+    """A job that has ended, of which so many accepted slices rested on a peer and are believed no more."""
+
+    job: str
+    name: str
+    slices: int
+    when: float
+
+
 class TrustRow(msgspec.Struct, frozen=True):
     """What this submitter knows of a peer's honesty, by its own jobs only.
 
     credibility: how probable its next result is right, at least; 1.0 for a key of one's own, 0.0 for one that is
     shut out. checks, strikes: faded with time; passed, failed: counted since it was first seen. vouchers: those
-    who repeated its results; sure: a trusted one did. marks: the latest strikes.
+    who repeated its results; sure: a trusted one did. marks: the latest strikes. retracted: what rested on it in
+    jobs that have ended, where peers are asked for by name.
     """
 
     peer: str
@@ -84,6 +94,7 @@ class TrustRow(msgspec.Struct, frozen=True):
     sure: bool
     vouchers: tuple[str, ...]
     marks: tuple[MarkRow, ...]
+    retracted: tuple[RetractedJobRow, ...] = ()
 
 
 class UnfitRow(msgspec.Struct, frozen=True):

@@ -14,16 +14,16 @@ from peernet.errors import BlobMissingError, UsageError
 from peernet.identity.jobid import format_job_id
 from peernet.identity.peerid import format_peer_id
 from peernet.results import digest_of, encode
-from peernet.runtime.history import evidence_replies, job_replies, job_row, job_rows
+from peernet.runtime.history import evidence_replies, job_replies, job_row, job_rows, retracted_jobs
 from peernet.storage.blobs import BlobStore, blob_path
 from peernet.storage.home import Home
 from peernet.storage.journal import Change, Journal
 from peernet.types import Digest, JobId, Payload, PeerId
-from peernet.wire.control import EvidenceSlice, FinalValue, JobReply, RetractedRow, SliceValue
+from peernet.wire.control import EvidenceSlice, FinalValue, JobReply, RetractedJobRow, RetractedRow, SliceValue
 from peernet.wire.signed import Needs
 
 FIRST, SECOND = JobId(bytes([1]) * 32), JobId(bytes([2]) * 32)
-BOB = PeerId(b"b" * 32)
+BOB, CAROL = PeerId(b"b" * 32), PeerId(b"c" * 32)
 
 
 def record(job: JobId, submitted: float, **fields: Any) -> JobRecord:
@@ -117,6 +117,9 @@ def test_what_is_retracted_is_told_with_the_job_and_each_slice(home: Home) -> No
     assert isinstance(first, SliceValue) and isinstance(second, SliceValue) and isinstance(end, JobReply)
     assert (first.retracted, second.retracted) == ("", format_peer_id(BOB))
     assert end.row.retracted == (RetractedRow(format_peer_id(BOB), 1, 1, 300.0, "which you have blocked"),)
+    with Journal.open(home.journal_file, read_only=True) as journal:
+        found = retracted_jobs(journal, [BOB, CAROL])
+    assert found == {BOB: [RetractedJobRow(format_job_id(FIRST), "task", 1, 300.0)], CAROL: []}
     _, *slices, _ = evidence_replies(home, format_job_id(FIRST), whole=False)
     assert [one.retracted for one in slices if isinstance(one, EvidenceSlice)] == ["", format_peer_id(BOB)]
 
