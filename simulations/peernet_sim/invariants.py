@@ -9,6 +9,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import ClassVar
 
+import msgspec
+
 from peernet.core.node import NodeCore
 from peernet.core.records import JobRecord, LeaseRecord, OutcomeRecord, Record
 from peernet.core.work.owner.leases import OUT
@@ -136,6 +138,8 @@ class Evidence(Invariant):
         job = machine.journal.get(JobRecord, record.job)
         if job is None:
             raise self.broken(f"peer {machine.index} accepted a slice of a job it does not know", machine.index)
+        if job.state != "running":
+            return  # which breaks another rule: `EndsOnce`
         policy = choose(job.policy, machine.core.owner.trust, Scores(0)) if machine.core is not None else None
         peers = dict.fromkeys(record.agreeing)
         if len(peers) != len(record.agreeing):
@@ -162,22 +166,26 @@ class Evidence(Invariant):
 
 
 class EndsOnce(Invariant):
-    """A job ends exactly once, and nothing of it is accepted or lent afterwards."""
+    """A job ends exactly once, and nothing of it is accepted or lent afterwards. That results of it are retracted
+    is all that may become of it."""
 
     name = "a job ends exactly once"
 
     def __init__(self, world: LiveWorld) -> None:
         super().__init__(world)
-        self._ended: dict[JobId, str] = {}
+        self._ended: dict[JobId, JobRecord] = {}
 
     def saved(self, machine: Player, record: Record) -> None:
         job = getattr(record, "job", None)
         before = self._ended.get(job) if job is not None else None
-        if before is not None and isinstance(record, JobRecord | OutcomeRecord):
-            text = f"job {record.job.hex()[:8]} of peer {machine.index} is {before} already"
+        goes_on = isinstance(record, OutcomeRecord)
+        if before is not None and isinstance(record, JobRecord):
+            goes_on = msgspec.structs.replace(record, retracted=before.retracted) != before
+        if before is not None and goes_on:
+            text = f"job {before.job.hex()[:8]} of peer {machine.index} is {before.state} already"
             raise self.broken(f"{text}, and goes on", machine.index)
         if isinstance(record, JobRecord) and record.state != "running":
-            self._ended[record.job] = record.state
+            self._ended[record.job] = record
 
 
 class VirtualTime(Invariant):

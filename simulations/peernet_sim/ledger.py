@@ -141,9 +141,9 @@ class Ledger:
             self._jobs[record.job] = followed
             followed.secret = record.secret
             followed.run.state = "running"
-        if record.state == "running":
-            return
         run = followed.run
+        if record.state == "running" or run.ended is not None:  # or results of it were retracted
+            return
         run.state, run.reason = record.state, record.reason
         self._ended(followed)
         run.slices = record.slices

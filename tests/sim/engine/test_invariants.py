@@ -8,14 +8,15 @@ import msgspec
 import pytest
 
 from peernet.core.effects import Save
-from peernet.core.records import JobRecord, OutcomeRecord
+from peernet.core.records import JobRecord, OutcomeRecord, RetractedRecord
 from peernet.core.work.owner.leases import OUT
 from peernet.types import LeaseId, PeerId
 from peernet_sim.bounds import BOUNDS, running_jobs
-from peernet_sim.invariants import INVARIANTS
+from peernet_sim.invariants import INVARIANTS, EndsOnce
 from peernet_sim.machine import Machine
 from peernet_sim.model import Faults, Happening, Plan, RunOptions
 from peernet_sim.scale import Run
+from peernet_sim.violations import Broken
 from peernet_sim.world import World
 
 PLANTED_AT = 9.0
@@ -132,6 +133,18 @@ def test_without_a_fault_nothing_fires(make_plan: Callable[..., Plan]) -> None:
     report = run.go()
     assert report.violations == []
     assert report.metrics["invariants"]["checked"] > 100
+
+
+def test_retractions_are_all_that_may_become_of_an_ended_job(make_plan: Callable[..., Plan]) -> None:
+    run = Run(make_plan(seconds=PLANTED_AT), RunOptions())
+    run.go()
+    rule, machine = EndsOnce(run.world), owner(run.world)
+    record: JobRecord = msgspec.structs.replace(the_job(run.world).record, state="stopped")
+    gone = RetractedRecord(run.world.machines[4].id, 1, 1, 0.0, "which you have blocked")
+    rule.saved(machine, record)
+    rule.saved(machine, msgspec.structs.replace(record, retracted=(gone,)))
+    with pytest.raises(Broken, match="is stopped already, and goes on"):
+        rule.saved(machine, msgspec.structs.replace(record, retracted=(gone,), slices=7))
 
 
 def test_every_bound_can_be_read(make_plan: Callable[..., Plan]) -> None:
