@@ -27,8 +27,9 @@ SPACES: tuple[str, ...] = (
 APPLICATION_ID = 0x706E6A6C
 """`pnjl` in SQLite's header: a database without it is another program's."""
 
-FORMAT = 1
-"""Number of the layout, kept in `PRAGMA user_version`. A higher one in a file was written by a newer peernet."""
+FORMAT = 2
+"""Number of the layout of tables and records, kept in `PRAGMA user_version`. It rises when records of before can't be
+read any more; a higher one in a file was written by a newer peernet."""
 
 _ELSEWHERE = "set PEERNET_HOME to another folder"
 
@@ -52,9 +53,10 @@ def check_format(connection: sqlite3.Connection, path: Path, *, read_only: bool)
     if application != APPLICATION_ID:
         raise StorageError(f"{path} is another program's database: move it away, or {_ELSEWHERE}")
     if version != FORMAT:
+        older = f"move {path.name}* out of {path.parent} (jobs and trust are lost, the peer's identity stays)"
         raise StorageError(
             f"{path} has format {version} and this version of peernet knows format {FORMAT}:"
-            f" update peernet, or {_ELSEWHERE}"
+            f" {'update peernet' if version > FORMAT else older}, or {_ELSEWHERE}"
         )
     return True
 
