@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import trio
 
 from peernet.config import Config
 from peernet.core.effects import Review
-from peernet.core.events import Done, Event, Failed, Reviewed
+from peernet.core.events import Done, Event, Failed, Failure, Reviewed
 from peernet.core.records import EvidenceRecord, JobRecord, decode_record
 from peernet.core.work.reviews import look_through
 from peernet.errors import StorageError
@@ -44,6 +45,9 @@ class Reviews:
             part = await self._blocking(review, self._journal, effect.peer, effect.after, self._limit)
         except StorageError as error:
             self._post(Failed(effect.id, to_failure(error)))
+        except msgspec.DecodeError as error:
+            text = f"a record of an ended job is of another version or damaged ({error})"
+            self._post(Failed(effect.id, Failure("storage", text)))
         else:
             self._post(Done(effect.id, part))
 
