@@ -224,11 +224,13 @@ class JobPlan:
 @dataclass(frozen=True, slots=True)
 class Workload:
     """What happens on purpose. lookups, puts: how many in all, spread over the time after `settle`; broadcasts:
-    gossip messages of full reach, for coverage."""
+    gossip messages of full reach, for coverage. put_seconds: the values are put within so many seconds, or within
+    the first half of the time that is left."""
 
     settle: float = 30.0
     lookups: int = 0
     puts: int = 0
+    put_seconds: float | None = None
     broadcasts: int = 0
     jobs: tuple[JobPlan, ...] = ()
 

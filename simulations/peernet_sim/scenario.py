@@ -2,7 +2,7 @@
 
 name, about, peers, seconds, seed, join_seconds, features, check_every
 [topology]   kind and what that kind takes (topology.kinds); [access] and [machines] (access, topology.network)
-[workload]   settle, lookups, puts, broadcasts; [[job]] at, follows, submitter, calls, slice_size, seconds, ...
+[workload]   settle, lookups, puts, put_seconds, broadcasts; [[job]] at, follows, submitter, calls, slice_size, ...
 [sets]       names for sets of peers (faults.selection); [[fault]] kind and what it takes (faults.catalogue)
 [expect]     what must hold of the metrics (expectations)
 """
@@ -159,6 +159,7 @@ def _read_workload(table: Table, seconds: float) -> Workload:
         settle=inner.number("settle", min(usual.settle, seconds / 2), most=seconds),
         lookups=inner.whole("lookups", 0),
         puts=inner.whole("puts", 0),
+        put_seconds=inner.number("put_seconds", most=seconds) if inner.has("put_seconds") else None,
         broadcasts=inner.whole("broadcasts", 0),
         jobs=tuple(_read_job(job, seconds, number) for number, job in enumerate(table.tables("job"))),
     )

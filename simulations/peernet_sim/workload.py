@@ -18,6 +18,7 @@ from peernet.wire.signed import TOMBSTONE, Tombstone
 from peernet_sim.crypto import stream
 from peernet_sim.looking import LiveWorld, Player
 from peernet_sim.metrics import Cast, Get, Lookup, Measures
+from peernet_sim.model import Workload as WorkloadPlan
 
 VALUE = "peernet/sim-value/1"
 """The domain of the values that a run puts into the DHT."""
@@ -43,6 +44,7 @@ class Workload:
         self._casts: dict[bytes, tuple[Cast, dict[int, int]]] = {}
         self._places: dict[int, int] = {}
         self._names: dict[int, int] = {}
+        self._values: dict[DhtKey, bytes] = {}
 
     def schedule(self) -> None:
         """Spread what the plan wants over the time after its settling."""
@@ -51,10 +53,11 @@ class Workload:
         span = plan.seconds - begin
         tail = min(ECHO, span / 4)
         self._spread(wanted.lookups, begin, span - tail, self._look)
-        self._spread(wanted.puts, begin, span / 2, self._put)
+        self._spread(wanted.puts, begin, _put_span(wanted, span), self._put)
         self._spread(wanted.broadcasts, begin, span - min(ECHO, span / 2), self._cast)
         if wanted.puts:
             self._world.prepare = allow_values
+            self._world.engine.at(plan.seconds, self._count_lost)
         if wanted.broadcasts:
             self._world.heard = self._heard
 
@@ -145,6 +148,7 @@ class Workload:
         def stored(holders: int) -> None:
             if holders:
                 self._measures.stored += 1
+                self._values[key] = envelope
                 end = world.plan.seconds
                 wait = self._rng.uniform(0.2, 0.9) * (end - world.now)
                 world.engine.after(wait, self._get, key, envelope)
@@ -160,8 +164,6 @@ class Workload:
         def then(found: list[Opened]) -> None:
             good = any(opened.raw == envelope for opened in found)
             self._measures.gets.append(Get(began, good, world.now - began))
-            if not good and not self._held(key, envelope):
-                self._measures.values_lost += 1
 
         world.poke(machine, lambda core: core.kad.get(key, VALUE, then))
 
@@ -172,6 +174,10 @@ class Workload:
                 if held is not None and held.raw == envelope:
                     return True
         return False
+
+    def _count_lost(self) -> None:
+        """At the end: values that nobody who is there holds are lost, whether or not anybody asked for them."""
+        self._measures.values_lost = sum(not self._held(key, value) for key, value in self._values.items())
 
     # --- broadcasts ----------------------------------------------------------------------------------------
 
@@ -220,6 +226,10 @@ class Workload:
             one for one, life in lives.items() if machines[one].life == life and machines[one].backlog is None
         )
         cast.settled = True
+
+
+def _put_span(wanted: WorkloadPlan, span: float) -> float:
+    return span / 2 if wanted.put_seconds is None else min(wanted.put_seconds, span)
 
 
 def finder(kad: Kad) -> Any:

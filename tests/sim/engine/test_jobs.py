@@ -187,6 +187,27 @@ def test_values_put_into_the_dht_are_found_again(make_plan: Callable[..., Plan])
     assert values["success"] == 1.0 and values["lost"] == 0
 
 
+def test_values_whose_holders_all_died_are_lost_whether_or_not_anybody_asks(
+    make_plan: Callable[..., Plan],
+) -> None:
+    everybody = [happening(28.0, lambda world, one=one: world.crash(one)) for one in range(8)]
+    plan = make_plan(puts=6, put_seconds=10.0, jobs=(), seconds=29.0, faults=Faults(happenings=everybody))
+    values = run_scale(plan, RunOptions()).metrics["values"]
+    assert values["stored"] == values["lost"] == 6
+
+
+def test_values_are_put_within_the_time_that_is_asked_for(make_plan: Callable[..., Plan]) -> None:
+    def watch(world: Any) -> None:
+        held.append(sum(len(machine.core.kad.store) for machine in world.machines))
+
+    held: list[int] = []
+    looks = Faults(happenings=[happening(at, watch) for at in (5.9, 8.5, 24.0)])
+    plan = replace(make_plan(puts=6, put_seconds=2.0, jobs=(), faults=looks), features=("dht",))
+    assert run_scale(plan, RunOptions()).metrics["values"]["stored"] == 6
+    before, after, end = held
+    assert 0 == before < after == end
+
+
 def test_a_peer_restarted_as_new_has_another_key(make_plan: Callable[..., Plan]) -> None:
     seen = []
 

@@ -76,7 +76,7 @@ def test_peers_find_each_other_talk_and_compute(make_plan: Any, run: Any, job: A
     assert metrics["lookups"]["count"] == 10
     assert metrics["lookups"]["success"] == 1.0
     assert metrics["gossip"]["coverage"] == 1.0
-    assert metrics["values"]["success"] == 1.0
+    assert (metrics["values"]["success"], metrics["values"]["lost"]) == (1.0, 0)
     assert metrics["mode"] == "fidelity"
     assert metrics["virtual_seconds"] == 40.0
     assert metrics["bytes"] > 10_000

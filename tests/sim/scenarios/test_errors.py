@@ -56,6 +56,7 @@ BROKEN = [
     pytest.param("join_seconds = 100", 5, ["join_seconds is 100", "between 0 and 60"], id="too late"),
     pytest.param("[workload]\nlookups = 1.5", 6, ["workload.lookups is 1.5", "whole number"], id="whole"),
     pytest.param("[workload]\nlookups = true", 6, ["workload.lookups is True", "whole number"], id="no number"),
+    pytest.param("[workload]\nput_seconds = 99", 6, ["workload.put_seconds is 99", "between 0 and 60"], id="puts"),
     pytest.param("[[job]]\nat = 1", 5, ['job[1] lacks the key "calls"', "add calls ="], id="missing"),
     pytest.param("[job]\nat = 1", 5, ["job must be written as [[job]]"], id="one table"),
     pytest.param(
