@@ -6,7 +6,7 @@ Beside results.json and stats.json lie
   digests; before them those of the reduced value, if there is one.
 - `evidence.jsonl`: JSON lines, each an object whose `line` says what it is. Bytes are base64, digests SHA-256 in
   hex.
-  - `job`, once, first: `format` (1), the job's id, its `policy`, its signed `manifest` (the id is its SHA-256),
+  - `job`, once, first: `format` (2), the job's id, its `policy`, its signed `manifest` (the id is its SHA-256),
     the number of `slices`, `value` (offset, size and digest of a reduced value in slices.bin), `pickles`.
   - `batch`: results as a worker signed them: its `number` here, the `peer`, the `envelope` (`identity.envelope`,
     the body being `wire.signed.ResultBatch`).
@@ -14,8 +14,10 @@ Beside results.json and stats.json lie
     under policies that do not weigh any), and `workers`: who returned it under which `lease` in which `batch`
     (null where it was not kept), with which `status` and `digest`; `agrees` with what was accepted, and is then
     `equal` to it by the project's own comparison if its bytes are not; `trusted`: its word alone was believed;
-    `audit`: it came after that. `retracted`: the peer without whom it is believed no more, since the job has
-    ended, or null.
+    `audit`: it came after that; `calls`: the digest is of the results of these calls of the slice alone (from 0),
+    which it executed again because others differed there; empty for all of them. `differing`: the first calls in
+    which results differed, of `differences` in all. `retracted`: the peer without whom it is believed no more,
+    since the job has ended, or null.
   - `end`, once, last: SHA-256 of all `lines` before it, and of the other `files`.
 
 What the workers signed can't be made up. What the submitter says of them (who is trusted, what is equal, the
@@ -40,7 +42,7 @@ from peernet_cli.folders import new_binary
 _ROUNDING = 1e-6
 """Policies' names round their target to six digits."""
 
-FORMAT = 1
+FORMAT = 2
 EVIDENCE, VALUES = "evidence.jsonl", "slices.bin"
 GUARDED = ("results.json", "stats.json", VALUES)
 """Files that are always there; their digests are in the last line, with those of what else was written."""
@@ -68,6 +70,7 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     equal: bool
     trusted: bool
     audit: bool
+    calls: tuple[int, ...]
 
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="line"):
@@ -97,6 +100,8 @@ class SliceLine(Line, frozen=True, tag="slice"):
     size: int
     digest: str
     reached: float
+    differing: tuple[int, ...]
+    differences: int
     workers: tuple[Worker, ...]
     retracted: str | None = None
 
@@ -160,18 +165,19 @@ class _Writer:
             case EvidenceSlice():
                 place = self._place(part.value)
                 workers = tuple(self._worker(worker, part.digest) for worker in part.parts)
-                self._line(
-                    SliceLine(
-                        part.index,
-                        part.calls,
-                        place.offset,
-                        place.size,
-                        part.digest.hex(),
-                        part.reached,
-                        workers,
-                        part.retracted or None,
-                    )
+                told = SliceLine(
+                    index=part.index,
+                    calls=part.calls,
+                    offset=place.offset,
+                    size=place.size,
+                    digest=part.digest.hex(),
+                    reached=part.reached,
+                    differing=part.differing,
+                    differences=part.differences,
+                    workers=workers,
+                    retracted=part.retracted or None,
                 )
+                self._line(told)
 
     def _place(self, data: bytes) -> Place:
         place = Place(self._offset, len(data), hashlib.sha256(data).hexdigest())
@@ -187,9 +193,10 @@ class _Writer:
             status=part.status,
             digest=part.digest.hex(),
             agrees=part.agrees,
-            equal=part.agrees and part.digest != accepted,
+            equal=part.agrees and part.digest != accepted and not part.calls,
             trusted=part.trusted,
             audit=part.audit,
+            calls=part.calls,
         )
 
     def _line(self, line: Line) -> None:
@@ -203,8 +210,8 @@ def lack_of(policy: str, reached: float, agreeing: Sequence[Worker]) -> str:
     is trusted, what is equal, and the probability, which is 1 for results that have proven themselves to the job
     host."""
     trusted = reached >= 1 or any(worker.trusted for worker in agreeing)
-    if all(worker.equal for worker in agreeing):
-        return "nobody has signed its result"
+    if all(worker.equal or worker.calls for worker in agreeing):
+        return "nobody has signed its result as a whole"
     if found := re.fullmatch(r"majority:([0-9]{1,4})/[0-9]{1,4}", policy):
         needed = int(found[1]) if reached < 1 else 1
     elif policy in ("plain", "adaptive", "poco"):

@@ -2,15 +2,15 @@
 files.
 
 Checked are every signature, that the signer is the peer that is named, that it signed results of this job, that
-the lease and digest of each worker's part are in what it signed, that the bytes of each slice have the accepted
-digest, that results.json is what these bytes say, that enough peers agree for the policy, that no slice had been
-retracted by the time that the folder was written, and every file's own digest.
+the lease, calls and digest of each worker's part are in what it signed, that the bytes of each slice have the
+accepted digest, that results.json is what these bytes say, that enough peers agree for the policy, that no slice
+had been retracted by the time that the folder was written, and every file's own digest.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -23,6 +23,7 @@ from peernet.identity.jobid import format_job_id
 from peernet.identity.keys import verify
 from peernet.identity.peerid import format_peer_id
 from peernet.results import decode, write_json, write_json_list
+from peernet.results.items import join, split
 from peernet.types import JobId
 from peernet.wire.base import ENVELOPE_LIMIT
 from peernet.wire.codec import decode_body
@@ -107,6 +108,7 @@ class _Check:
         self._batches: dict[int, tuple[str, dict[str, SliceResult]]] = {}
         self._leases: dict[str, int] = {}
         self._places: list[Place] = []
+        self._items: list[bytes] = []
         self._offset = 0
         self._next = 0
         self._ended = False
@@ -198,6 +200,7 @@ class _Check:
         self._next = index + 1
         self.report.slices += 1
         self._bytes(Place(line.offset, line.size, line.digest), values, index)
+        self._items = self._split(line, values) if any(worker.calls for worker in line.workers) else []
         for worker in line.workers:
             self._worker(line, worker)
         peers = [worker.peer for worker in line.workers]
@@ -218,11 +221,14 @@ class _Check:
 
         if self._leases.setdefault(worker.lease, line.index) != line.index:
             fault(f"its lease is that of slice {self._leases[worker.lease]} too")
-        same = (worker.status, worker.digest) == ("ok", line.digest)
+        accepted = _part(self._items, worker.calls) if worker.calls else None
+        digest = line.digest if accepted is None else hashlib.sha256(accepted).hexdigest()
+        same = (worker.status, worker.digest) == ("ok", digest)
         self.report.equal += worker.equal
         if worker.equal and (same or not worker.agrees or worker.status != "ok"):
             fault("is said to be equal without the same bytes, and is not")
-        elif same != worker.agrees and not worker.equal:
+        elif same != worker.agrees and not worker.equal and (worker.agrees or not worker.calls):
+            # A part may agree with a whole that it was not compared with: with one that differs elsewhere as well.
             fault("is said to agree, and does not" if worker.agrees else "is said to differ, and does not")
         if worker.batch is None:
             return fault("what it signed was not kept")
@@ -236,10 +242,20 @@ class _Check:
             fault(f"batch {worker.batch} is signed by {signer}")
         elif result is None:
             fault("did not sign a result of this lease")
+        elif result.only != worker.calls:
+            fault("signed results of other calls than are named")
         elif (result.status, result.digest.hex()) != (worker.status, worker.digest):
             fault(f"signed {result.status} {result.digest.hex()}, not {worker.status} {worker.digest}")
-        elif same and result.size != line.size:
-            fault(f"signed {result.size} bytes, not {line.size}")
+        elif same and result.size != (line.size if accepted is None else len(accepted)):
+            fault(f"signed {result.size} bytes, not {line.size if accepted is None else len(accepted)}")
+
+    def _split(self, line: SliceLine, values: BinaryIO) -> list[bytes]:
+        """The encoded results of a slice, call by call; none where they can't be told apart."""
+        try:
+            return split(_read(values, Place(line.offset, line.size, line.digest)))
+        except PeernetError as error:
+            self._fault(f"its bytes can't be told apart by calls: {error}", line.index)
+            return []
 
     def _bytes(self, place: Place, values: BinaryIO, index: int | None) -> None:
         """Check that the bytes of a slice, or of the reduced value, are there, next to those before."""
@@ -295,6 +311,13 @@ class _Compared:
         data = text.encode("ascii")
         self.equal = self.equal and self._stream.read(len(data)) == data
         return len(text)
+
+
+def _part(items: Sequence[bytes], calls: Sequence[int]) -> bytes:
+    """The encoded results of some calls of a slice; nothing where it has not all of them."""
+    if not all(0 <= call < len(items) for call in calls):
+        return b""
+    return join([items[call] for call in calls])
 
 
 def _read(values: BinaryIO, place: Place) -> bytes:

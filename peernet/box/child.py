@@ -154,7 +154,7 @@ def _work(
     try:
         try:
             function = function or load_function(place.bundle, place.source)
-            results = run_slice(function, open_input(order.body), order.seed, skipped.goes_on)
+            results = run_slice(function, open_input(order.body), order.seed, skipped.goes_on, order.calls)
         except BaseException as error:  # noqa: BLE001 - a task may raise anything, and all of it is told
             return _failure(error, place, order.limits).encode(), function
         finally:

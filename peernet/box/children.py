@@ -63,7 +63,8 @@ class Child:
             os.kill(self.pid, signal.SIGCONT)
             self._cpu_before = system.processor_time(self.pid)
         self._slices += 1
-        self._outgoing += (memoryview(part) for part in Order(run.limits, run.body, run.seed).encode() if part)
+        order = Order(run.limits, run.body, run.seed, run.calls)
+        self._outgoing += (memoryview(part) for part in order.encode() if part)
 
     @property
     def has_outgoing(self) -> bool:

@@ -11,7 +11,8 @@ import hashlib
 import os
 import socket
 import sys
-from itertools import accumulate, pairwise
+from collections.abc import Sequence
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,7 +26,11 @@ from peernet.box.hostmessages import (
     Checked,
     Compare,
     Compared,
+    Compose,
+    Composed,
     Cut,
+    Differ,
+    Differing,
     Failed,
     Failure,
     Finish,
@@ -55,6 +60,7 @@ from peernet.project import Bundle, Cutter, FailedCall, Folder, load_project, ma
 from peernet.project.checks import Checker
 from peernet.project.comparing import Comparer
 from peernet.project.declare import check_errors
+from peernet.project.narrowing import Narrower
 from peernet.project.numeric import pin_numpy, uses_numpy
 from peernet.project.options import read_on_error
 from peernet.project.pickledresults import load_results, pickle_result
@@ -91,6 +97,7 @@ class JobHost:
         self._folding: Folding | None = None
         self._checker: Checker | None = None
         self._comparer: Comparer | None = None
+        self._narrower: Narrower | None = None
         self._pickles = False
         self._classes: tuple[type, ...] = ()
 
@@ -109,6 +116,10 @@ class JobHost:
                 return self._check(request)
             case Compare():
                 return self._compare(request)
+            case Differ():
+                return self._differ(request)
+            case Compose():
+                return self._compose(request)
             case Finish():
                 return self._finish(request)
             case _:
@@ -134,6 +145,8 @@ class JobHost:
             self._folding = Folding(folder, self._make_store, self._values)
         if project.check is not None:
             self._checker = Checker(project.check, options.whole_slice, folder.hits)
+        apart = not options.whole_slice and project.stop_when is None
+        self._narrower = Narrower(apart=apart, classes=self._classes)
         if project.equal is not None:
             self._comparer = Comparer(project.equal)
         return HostOpened(
@@ -192,12 +205,23 @@ class JobHost:
     def _compare(self, request: Compare) -> Compared:
         if self._comparer is None:
             raise BoxError("the job host is not open, or its project has no equal")
-        ends = list(accumulate(request.sizes, initial=0))
-        if ends[-1] != len(request.body):
-            raise BoxError("results to compare and their sizes do not match")
-        bodies = [request.body[start:end] for start, end in pairwise(ends)]
+        bodies = _parted(request.body, request.sizes)
         names = [hashlib.sha256(body).digest() for body in bodies]
         return Compared(self._comparer.medoids(names, [self._returned(body) for body in bodies]))
+
+    def _differ(self, request: Differ) -> Differing:
+        given, *bodies = _parted(request.body, (request.given, *request.sizes))
+        found = self._opened_narrower().differences(given, request.calls, bodies, request.also, request.most)
+        return Differing(
+            counts=tuple(0 if count is None else count + 1 for count in found.counts),
+            places=tuple(chain.from_iterable(found.places)),
+            narrowed=found.narrowed,
+            body=found.input,
+        )
+
+    def _compose(self, request: Compose) -> Composed:
+        whole, part = request.body[: request.whole], request.body[request.whole :]
+        return Composed(self._opened_narrower().compose(whole, request.calls, part) or b"")
 
     def _returned(self, body: bytes) -> list[Any] | None:
         """The values that a peer returned; None if they don't decode, which is no fault of the project."""
@@ -234,6 +258,11 @@ class JobHost:
             raise BoxError("the job host is not open")
         return self._cutter
 
+    def _opened_narrower(self) -> Narrower:
+        if self._narrower is None:
+            raise BoxError("the job host is not open")
+        return self._narrower
+
     def _opened_folding(self) -> Folding:
         if self._folding is None:
             raise BoxError("the job host is not open, or its project has nothing to fold")
@@ -247,6 +276,14 @@ def _known(overrides: dict[str, object]) -> dict[str, Any]:
     return overrides
 
 
+def _parted(body: bytes, sizes: Sequence[int]) -> list[bytes]:
+    """The parts of a body, of these sizes."""
+    ends = list(accumulate(sizes, initial=0))
+    if ends[-1] != len(body):
+        raise BoxError("results to compare and their sizes do not match")
+    return [body[start:end] for start, end in pairwise(ends)]
+
+
 def _were_cut(calls: list[int], inputs: list[bytes], *, end: bool) -> WereCut:
     return WereCut(tuple(calls), tuple(map(len, inputs)), end, b"".join(inputs))
 
@@ -255,7 +292,7 @@ def serve(peer: socket.socket, host: JobHost, config: BoxConfig) -> None:
     """Answer requests until the peer's socket ends."""
     decoder = FrameDecoder(
         header=config.header,
-        body=max(config.bundle, config.input + config.result, config.compared * config.result),
+        body=max(config.bundle, config.input + config.compared * config.result),
     )
     while data := peer.recv(config.chunk):
         decoder.feed(data)

@@ -89,6 +89,31 @@ class Compare(Message):
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Differ(Message):
+    """Find in which of its `calls` calls distinct results of a slice differ from the first of them, and make the
+    input of these calls, if they are at most `most`. also: calls that it holds in any case. body: the slice's
+    encoded input, of `given` bytes, then the encoded results, one after the other; `sizes` says where each
+    ends."""
+
+    given: int
+    calls: int
+    also: tuple[int, ...]
+    most: int
+    sizes: tuple[int, ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Compose(Message):
+    """Put the results of a narrowed slice into those of a whole one. calls: which they are. body: the encoded
+    results of the whole one, `whole` bytes, then those of the narrowed one."""
+
+    calls: tuple[int, ...]
+    whole: int
+    body: bytes
+
+
 # --- answers ------------------------------------------------------------------------------------------------
 
 
@@ -162,6 +187,25 @@ class Compared(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Differing(Message):
+    """counts: of each result one more than the calls in which it differs from the first one; 0 where it can't be
+    compared. places: of each the first `MAX_NARROWED_CALLS` of these calls, one result after the other. narrowed:
+    the calls whose encoded input the body is; empty for none."""
+
+    counts: tuple[int, ...]
+    places: tuple[int, ...]
+    narrowed: tuple[int, ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Composed(Message):
+    """body: the encoded results; empty where those of the narrowed slice were nothing of the kind."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Value(Message):
     """body: the encoded value of the job. skipped: calls that failed and are not in it."""
 
@@ -178,5 +222,5 @@ class Failed(Message):
     traceback: str
 
 
-TO_HOST = Reader(HostOpen, Cut, Replay, Fold, Finish, Check, Compare)
-FROM_HOST = Reader(HostOpened, WereCut, Replayed, Folded, Value, Checked, Compared, Failed)
+TO_HOST = Reader(HostOpen, Cut, Replay, Fold, Finish, Check, Compare, Differ, Compose)
+FROM_HOST = Reader(HostOpened, WereCut, Replayed, Folded, Value, Checked, Compared, Differing, Composed, Failed)

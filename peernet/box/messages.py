@@ -45,12 +45,14 @@ class Open(Message):
 
 @dataclass(frozen=True, slots=True)
 class Run(Message):
-    """Run one slice. body: its encoded input. seed: of the random numbers that its calls draw."""
+    """Run one slice. body: its encoded input. seed: of the random numbers that its calls draw. calls: of a
+    narrowed slice, which calls of the whole one its inputs are; empty for a whole one."""
 
     id: int
     limits: Limits
     body: bytes
     seed: bytes = b""
+    calls: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +110,12 @@ class Done(Message):
 
 @dataclass(frozen=True, slots=True)
 class Order(Message):
-    """What a waiting child has to do. body: the encoded input. seed: as in `Run`."""
+    """What a waiting child has to do. body: the encoded input. seed, calls: as in `Run`."""
 
     limits: Limits
     body: bytes
     seed: bytes = b""
+    calls: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ chosen to collide in a hash table (quadratic time) come near this."""
 MAX_INPUT_BYTES = 64 * 1024 * 1024
 """The encoded inputs of one slice: the same bound as for its results."""
 
+MAX_NARROWED_CALLS = 256
+"""Calls of a slice that are executed again by themselves. Where more differ, most do: the whole slice tells more.
+Their numbers take a few KiB of a grant and of a signed result."""
+
 MAX_BUNDLE_FILES = 1000
 """Source files in a bundle. More means that something else than a project was reached by an import."""
 

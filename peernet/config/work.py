@@ -53,6 +53,22 @@ class WorkConfig:
     checks: int = 8
     """Results that the job host is asked about at once, where they prove themselves: as folds."""
 
+    narrow_least: int = 8
+    """Calls of a slice from which a dispute is narrowed to those that differ. Of fewer, one call alone is too
+    large a share to save much by a further question to the job host."""
+
+    narrow_share: float = 0.25
+    """The largest share of a slice's calls that are executed by themselves. Beyond, a whole execution costs little
+    more, and tells something of all calls."""
+
+    narrow_seconds: float = 0.1
+    """Seconds that the whole slice has to take. Below, sending it costs as much as executing it: see
+    `slice_seconds_least`."""
+
+    narrow_most: int = 65_536
+    """Calls of a slice up to which results are compared call by call: it takes the job host a microsecond each.
+    Slices of more are of calls so short that nothing is saved."""
+
     fold_backlog: int = 1024
     """Accepted results waiting to be folded, beyond which nothing is granted until the host catches up."""
 

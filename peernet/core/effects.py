@@ -133,7 +133,8 @@ class RunSlice(msgspec.Struct, frozen=True, gc=False):
     """Run a slice in the job's box. `Began(id)` when it starts; Done(value: SliceOutcome).
 
     seconds: wall time it may take, and processor time: it has one slot. memory, scratch: bytes. 0: the default.
-    seed: of the random numbers that its calls draw."""
+    seed: of the random numbers that its calls draw. calls: of a narrowed slice, which calls of the whole one its
+    inputs are."""
 
     id: int
     job: JobId
@@ -142,6 +143,7 @@ class RunSlice(msgspec.Struct, frozen=True, gc=False):
     memory: int
     scratch: int = 0
     seed: bytes = b""
+    calls: tuple[int, ...] = ()
 
 
 class KillSlice(msgspec.Struct, frozen=True, gc=False):
@@ -233,6 +235,31 @@ class Compare(msgspec.Struct, frozen=True, gc=False):
     values: tuple[Payload, ...]
 
 
+class Differ(msgspec.Struct, frozen=True, gc=False):
+    """Find in which of its `calls` calls distinct results of a slice differ from the first of them, and make the
+    input of these calls, if they are at most `most`. also: calls that it holds in any case. Done(value:
+    DifferencesFound)."""
+
+    id: int
+    job: JobId
+    input: Payload
+    calls: int
+    values: tuple[Payload, ...]
+    also: tuple[int, ...]
+    most: int
+
+
+class Compose(msgspec.Struct, frozen=True, gc=False):
+    """Put the results of some calls of a slice, which a peer returned, into those of a whole one. Done(value:
+    Payload of the whole, or None if they are nothing of the kind)."""
+
+    id: int
+    job: JobId
+    base: Payload
+    calls: tuple[int, ...]
+    part: Payload
+
+
 class Finish(msgspec.Struct, frozen=True, gc=False):
     """End the reduction over `slices` slices. Done(value: `JobValue`). partial: of those of them
     that were folded, apart from `without`; the reduction may go on afterwards."""
@@ -307,6 +334,8 @@ Effect = (
     | Fold
     | Check
     | Compare
+    | Differ
+    | Compose
     | Finish
     | CloseHost
     | Review

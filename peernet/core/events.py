@@ -206,6 +206,18 @@ class Reviewed:
     last: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DifferencesFound:
+    """Value of a done `Differ`. counts: of each result the number of calls in which it differs from the first one;
+    None where it can't be compared. places: the first `MAX_NARROWED_CALLS` of these calls, ascending. narrowed:
+    the calls whose input is `input`, ascending; empty and None where there are none, or too many."""
+
+    counts: tuple[int | None, ...]
+    places: tuple[tuple[int, ...], ...]
+    narrowed: tuple[int, ...] = ()
+    input: Payload | None = None
+
+
 class Listening(msgspec.Struct, frozen=True, gc=False):
     """This peer accepts connections on this port."""
 

@@ -114,7 +114,9 @@ class OutcomeRecord(Record, frozen=True, array_like=True, gc=False):
 
 class LeaseRecord(Record, frozen=True, array_like=True, gc=False):
     """A lease and, once returned, what the worker signed (`batch` names the `BatchRecord`, and is empty where
-    there was no room for it) and the bytes it stands for while the slice is undecided."""
+    there was no room for it) and the bytes it stands for while the slice is undecided. calls: of a narrowed one,
+    those that were lent, and base: the digest of the result whose other calls go with them; `value` is the whole
+    that they make, once it is returned. said: the digest that the worker signed, where `value` has another."""
 
     space: ClassVar[str] = "lease"
 
@@ -132,6 +134,9 @@ class LeaseRecord(Record, frozen=True, array_like=True, gc=False):
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
     batch: bytes = b""
+    calls: tuple[int, ...] = ()
+    base: Digest | None = None
+    said: Digest | None = None
 
     def key(self) -> bytes:
         return self.job + self.lease
@@ -153,7 +158,9 @@ class BatchRecord(Record, frozen=True, array_like=True, gc=False):
 class PartRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One worker's part in an `EvidenceRecord`. status, digest: what it signed, under `lease`. agrees: with what
     was accepted. trusted: its word alone is believed. audit: it repeated a slice that was accepted by then. batch:
-    names the `BatchRecord`; empty where there was no room for it. counts: its peer was not shut out by then."""
+    names the `BatchRecord`; empty where there was no room for it. counts: its peer was not shut out by then.
+    calls: those that it executed, of whose results alone the digest is; empty for all of them. shares: it differs
+    from what was accepted in the calls in dispute alone."""
 
     peer: PeerId
     lease: LeaseId
@@ -164,12 +171,15 @@ class PartRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     audit: bool
     batch: bytes
     counts: bool = True
+    calls: tuple[int, ...] = ()
+    shares: bool = False
 
 
 class EvidenceRecord(Record, frozen=True, array_like=True, gc=False):
     """Why a slice was accepted. reached: how probable its result was by then, at least; 1.0 on a trusted peer's
     word, 0.0 under policies that do not weigh probabilities. retracted: the peer without whom it is believed no
-    more, since the job has ended."""
+    more, since the job has ended. differing: the first calls of the slice in which results differed, of
+    `differences` in all; none where results did not differ, or could not be compared call by call."""
 
     space: ClassVar[str] = "evidence"
 
@@ -179,6 +189,8 @@ class EvidenceRecord(Record, frozen=True, array_like=True, gc=False):
     reached: float
     parts: tuple[PartRecord, ...]
     retracted: PeerId | None = None
+    differing: tuple[int, ...] = ()
+    differences: int = 0
 
     def key(self) -> bytes:
         return self.job + self.index.to_bytes(8, "big")

@@ -100,19 +100,10 @@ class Cutter:
                 )
 
     def _encode(self, batch: Sequence[Any]) -> bytes:
-        if isinstance(batch, range):
-            return _RANGE + encode([batch.start, batch.stop, batch.step])
         try:
-            # Instances of classes are pickled: a function may get more of them than fields, and any class.
-            return _VALUES + encode(batch, max_bytes=MAX_INPUT_BYTES, classes=None)
-        except CannotEncodeError:
-            pass
-        try:
-            return _PICKLED + _pickle(batch)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - user code may raise anything
-            raise self._culprit(batch, error) from None
+            return encode_input(batch)
+        except CannotTravelError as error:
+            raise self._culprit(batch, error.__cause__ or error) from None
 
     def _culprit(self, batch: Sequence[Any], failure: BaseException) -> CannotTravelError:
         for index, argument in enumerate(batch):
@@ -130,6 +121,27 @@ class Cutter:
             f"the arguments from {self._position} to {self._position + len(batch) - 1} of the input can't travel "
             f"together: {describe(failure)}"
         )
+
+
+def encode_input(batch: Sequence[Any]) -> bytes:
+    """Return the inputs of a slice as they travel. Runs user code: for the job host.
+
+    Raises:
+        CannotTravelError: they can't be pickled; its cause is what was raised.
+    """
+    if isinstance(batch, range):
+        return _RANGE + encode([batch.start, batch.stop, batch.step])
+    try:
+        # Instances of classes are pickled: a function may get more of them than fields, and any class.
+        return _VALUES + encode(batch, max_bytes=MAX_INPUT_BYTES, classes=None)
+    except CannotEncodeError:
+        pass
+    try:
+        return _PICKLED + _pickle(batch)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise CannotTravelError(f"the arguments can't travel together: {describe(error)}") from error
 
 
 def open_input(data: bytes) -> Sequence[Any]:

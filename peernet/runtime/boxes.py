@@ -18,7 +18,9 @@ from peernet.core.effects import (
     CloseBox,
     CloseHost,
     Compare,
+    Compose,
     Cut,
+    Differ,
     Finish,
     Fold,
     KillSlice,
@@ -32,6 +34,7 @@ from peernet.core.events import (
     Began,
     CutSlice,
     CutsMade,
+    DifferencesFound,
     Done,
     Event,
     Failed,
@@ -60,6 +63,8 @@ BoxEffect = (
     | Fold
     | Check
     | Compare
+    | Differ
+    | Compose
     | Finish
     | CloseHost
 )
@@ -131,6 +136,10 @@ class Boxes:
                 self._start(effect.id, self._check, effect)
             case Compare():
                 self._start(effect.id, self._compare, effect)
+            case Differ():
+                self._start(effect.id, self._differ, effect)
+            case Compose():
+                self._start(effect.id, self._compose, effect)
             case Finish():
                 self._start(effect.id, self._finish, effect)
             case CloseHost():
@@ -180,7 +189,7 @@ class Boxes:
             raise BoxError("the box of the job is closed")
         data = await self._payloads.get(effect.input)
         began = partial(self._post, Began(effect.id))
-        ran = await box.run(data, self._allowed(effect), began, seed=effect.seed)
+        ran = await box.run(data, self._allowed(effect), began, seed=effect.seed, calls=effect.calls)
         value = None if ran.value is None else await self._payloads.keep(ran.value)
         return SliceOutcome(
             status=ran.status.value,
@@ -263,6 +272,18 @@ class Boxes:
     async def _compare(self, effect: Compare) -> tuple[int, ...]:
         values = [await self._payloads.get(value) for value in effect.values]
         return await self._host(effect.job).compare(values)
+
+    async def _differ(self, effect: Differ) -> DifferencesFound:
+        given = await self._payloads.get(effect.input)
+        values = [await self._payloads.get(value) for value in effect.values]
+        found = await self._host(effect.job).differ(given, effect.calls, values, effect.also, effect.most)
+        kept = await self._payloads.keep(found.input) if found.input else None
+        return DifferencesFound(found.counts, found.places, found.narrowed, kept)
+
+    async def _compose(self, effect: Compose) -> Payload | None:
+        base, part = await self._payloads.get(effect.base), await self._payloads.get(effect.part)
+        composed = await self._host(effect.job).compose(base, effect.calls, part)
+        return None if composed is None else await self._payloads.keep(composed)
 
     async def _finish(self, effect: Finish) -> JobValue:
         host = self._host(effect.job)

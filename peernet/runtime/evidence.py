@@ -38,6 +38,8 @@ def slices(journal: Journal, job: JobId) -> Iterator[tuple[EvidenceSlice, Payloa
                 reached=0.0 if record is None else record.reached,
                 parts=() if record is None else tuple(map(_part, record.parts)),
                 retracted="" if record is None or record.retracted is None else format_peer_id(record.retracted),
+                differing=() if record is None else record.differing,
+                differences=0 if record is None else record.differences,
             ),
             outcome.value,
         )
@@ -53,4 +55,5 @@ def _part(part: PartRecord) -> EvidencePart:
         trusted=part.trusted,
         audit=part.audit,
         batch=part.batch,
+        calls=part.calls,
     )

@@ -36,10 +36,16 @@ class EquippedBox:
         self._release: Callable[[], None] | None = release
 
     async def run(
-        self, data: bytes, limits: Limits, on_start: Callable[[], None], *, seed: bytes = b""
+        self,
+        data: bytes,
+        limits: Limits,
+        on_start: Callable[[], None],
+        *,
+        seed: bytes = b"",
+        calls: tuple[int, ...] = (),
     ) -> Outcome:
         """See `Box.run`."""
-        return await self._box.run(data, limits, on_start, seed=seed)
+        return await self._box.run(data, limits, on_start, seed=seed, calls=calls)
 
     async def aclose(self) -> None:
         """See `Box.aclose`."""

@@ -13,6 +13,7 @@ from typing import Protocol
 from peernet.box.hostmessages import HostOpened
 from peernet.box.limits import Limits
 from peernet.box.messages import Status
+from peernet.project.narrowing import Differences
 from peernet.types import Digest
 
 
@@ -41,12 +42,19 @@ class Box(Protocol):
     """The box of one job on a worker. Slices run in it, each in a fresh process."""
 
     async def run(
-        self, data: bytes, limits: Limits, on_start: Callable[[], None], *, seed: bytes = b""
+        self,
+        data: bytes,
+        limits: Limits,
+        on_start: Callable[[], None],
+        *,
+        seed: bytes = b"",
+        calls: tuple[int, ...] = (),
     ) -> Outcome:
         """Run one slice and return how it ended. May be called as often at once as the box has slots; more wait.
 
-        data: the slice's encoded input. on_start: called once when the slice begins to run. seed: of the
-        random numbers that its calls draw. If the calling task is cancelled, the slice is killed.
+        data: the slice's encoded input. on_start: called once when the slice begins to run. seed: of the random
+        numbers that its calls draw. calls: of a narrowed slice, which calls of the whole one its inputs are. If
+        the calling task is cancelled, the slice is killed.
 
         Raises:
             BoxError: the box itself failed; the slice may run elsewhere. It is of no more use then: close it.
@@ -96,6 +104,19 @@ class HostBox(Protocol):
     async def compare(self, values: Sequence[bytes]) -> tuple[int, ...]:
         """Put distinct encoded results of a slice into groups of equal ones, by the project's own `equal`. Returns
         of each the place of its group's medoid."""
+        ...
+
+    async def differ(
+        self, given: bytes, calls: int, values: Sequence[bytes], also: Sequence[int], most: int
+    ) -> Differences:
+        """Find in which of its `calls` calls distinct encoded results of a slice differ from the first of them,
+        and make the input of these calls, if they are at most `most`. given: the slice's encoded input. also:
+        calls that it holds in any case."""
+        ...
+
+    async def compose(self, base: bytes, calls: Sequence[int], part: bytes) -> bytes | None:
+        """Put the encoded results of some calls into those of a whole slice. None if a peer returned as these what
+        is nothing of the kind."""
         ...
 
     async def finish(self, slices: int, *, partial: bool = False, without: Sequence[int] = ()) -> EncodedValue:

@@ -15,7 +15,11 @@ from peernet.box.hostmessages import (
     Checked,
     Compare,
     Compared,
+    Compose,
+    Composed,
     Cut,
+    Differ,
+    Differing,
     Failed,
     Failure,
     Finish,
@@ -29,6 +33,7 @@ from peernet.box.hostmessages import (
     WereCut,
 )
 from peernet.config.box import BoxConfig
+from peernet.config.project import MAX_NARROWED_CALLS
 from peernet.errors import (
     BoxError,
     CannotDecodeError,
@@ -38,6 +43,7 @@ from peernet.errors import (
     ProjectError,
     TaskError,
 )
+from peernet.project.narrowing import Differences
 from peernet.sandbox.executor import Cuts, EncodedValue
 from peernet.sandbox.process import BoxProcess
 from peernet.types import Digest
@@ -122,6 +128,25 @@ class HostProcess:
         if len(medoids) != len(values) or not all(0 <= place < len(values) for place in medoids):
             raise self._break("the job host's groups do not add up")
         return medoids
+
+    async def differ(
+        self, given: bytes, calls: int, values: Sequence[bytes], also: Sequence[int], most: int
+    ) -> Differences:
+        """See `HostBox.differ`."""
+        sizes, body = tuple(map(len, values)), b"".join((given, *values))
+        answer = await self._ask(Differ(len(given), calls, tuple(also), most, sizes, body), Differing)
+        counts = tuple(count - 1 if count else None for count in answer.counts)
+        ends = list(accumulate((min(count or 0, MAX_NARROWED_CALLS) for count in counts), initial=0))
+        if len(counts) != len(values) or ends[-1] != len(answer.places):
+            raise self._break("the job host's differences do not add up")
+        places = tuple(answer.places[start:end] for start, end in pairwise(ends))
+        if len(answer.narrowed) > most or bool(answer.narrowed) != bool(answer.body):
+            raise self._break("the job host's narrowed slice does not add up")
+        return Differences(counts, places, answer.narrowed, answer.body)
+
+    async def compose(self, base: bytes, calls: Sequence[int], part: bytes) -> bytes | None:
+        """See `HostBox.compose`."""
+        return (await self._ask(Compose(tuple(calls), len(base), base + part), Composed)).body or None
 
     async def finish(self, slices: int, *, partial: bool = False, without: Sequence[int] = ()) -> EncodedValue:
         """See `HostBox.finish`."""

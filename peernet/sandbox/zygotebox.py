@@ -78,7 +78,13 @@ class ZygoteBox:
             raise BoxError(str(self._failure))
 
     async def run(
-        self, data: bytes, limits: Limits, on_start: Callable[[], None], *, seed: bytes = b""
+        self,
+        data: bytes,
+        limits: Limits,
+        on_start: Callable[[], None],
+        *,
+        seed: bytes = b"",
+        calls: tuple[int, ...] = (),
     ) -> Outcome:
         """See `Box.run`."""
         await self._free.acquire()
@@ -87,7 +93,7 @@ class ZygoteBox:
             raise BoxError(str(self._failure))
         number = next(self._numbers)
         running = self._running[number] = _Running(on_start)
-        self._outbox.send_nowait(Run(number, limits, data, seed))
+        self._outbox.send_nowait(Run(number, limits, data, seed, calls))
         with trio.move_on_after(limits.seconds + self._config.grace_seconds) as patience:
             try:
                 await running.ended.wait()

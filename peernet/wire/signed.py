@@ -29,7 +29,7 @@ from peernet.wire.base import (
     SmallCount,
     Text,
 )
-from peernet.wire.work import MAX_LEASES
+from peernet.wire.work import MAX_LEASES, CallPlaces
 
 ADVERT = "peernet/advert/1"
 MANIFEST = "peernet/manifest/1"
@@ -118,7 +118,7 @@ class Offer(Message, frozen=True, array_like=True, gc=False):
 class SliceResult(Message, frozen=True, array_like=True, gc=False):
     """The outcome of one lease. status "ok": digest and size of the canonical bytes. Else digest names the
     failure (`core.work.votes`) and error is its one line. traceback: its text, or those of calls that were
-    skipped."""
+    skipped. only: the calls of the slice that were executed, whose results the digest is of; empty for all."""
 
     lease: LeaseKey
     status: Literal["ok", "error", "timeout", "memory", "exited", "unencodable", "too_large", "scratch"]
@@ -128,6 +128,7 @@ class SliceResult(Message, frozen=True, array_like=True, gc=False):
     wall_seconds: Seconds
     error: Text
     traceback: Annotated[str, Meta(max_length=8192)]
+    only: CallPlaces = ()
 
 
 class ResultBatch(Message, frozen=True, array_like=True, gc=False):

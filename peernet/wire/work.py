@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from peernet.config.project import MAX_NARROWED_CALLS
 from peernet.wire.base import (
     Count,
     Hash,
@@ -26,6 +27,10 @@ BATCH_LIMIT = 64 * 1024
 
 SEED_BYTES = 16
 """Of a slice's seed: so many that two slices of any number of jobs never share one."""
+
+
+CallPlaces = Annotated[tuple[Count, ...], Meta(max_length=MAX_NARROWED_CALLS)]
+"""Which calls of a slice a narrowed lease is of: their places from 0, ascending. Empty: it is of all of them."""
 
 
 class WirePayload(Message, frozen=True, array_like=True, gc=False):
@@ -67,8 +72,9 @@ class PullRefused(Message, frozen=True, array_like=True, gc=False, tag=42):
 
 
 class LeaseGrant(Message, frozen=True, array_like=True, gc=False):
-    """One slice lent. `seconds`: how long it may run before it is late. `calls`: how many calls it holds. `seed`:
-    of the random numbers that its calls draw, equal in all leases of the slice."""
+    """One slice lent, or some calls of it. `seconds`: how long it may run before it is late. `calls`: how many
+    calls the slice holds. `seed`: of the random numbers that its calls draw, equal in all leases of the slice.
+    `only`: the calls that are lent, whose inputs `input` holds, where others have agreed on the rest."""
 
     lease: LeaseKey
     attempt: SmallCount
@@ -76,6 +82,7 @@ class LeaseGrant(Message, frozen=True, array_like=True, gc=False):
     calls: Count
     input: WirePayload
     seed: Annotated[bytes, Meta(min_length=SEED_BYTES, max_length=SEED_BYTES)]
+    only: CallPlaces = ()
 
 
 class Grant(Message, frozen=True, array_like=True, gc=False, tag=43):

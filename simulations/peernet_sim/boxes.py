@@ -10,7 +10,9 @@ from peernet.config import INLINE_LIMIT
 from peernet.core.effects import (
     CloseBox,
     CloseHost,
+    Compose,
     Cut,
+    Differ,
     Effect,
     Finish,
     Fold,
@@ -20,9 +22,21 @@ from peernet.core.effects import (
     Replay,
     RunSlice,
 )
-from peernet.core.events import Began, CutSlice, CutsMade, Done, Event, Failed, Failure, FailureKind, JobValue
+from peernet.core.events import (
+    Began,
+    CutSlice,
+    CutsMade,
+    DifferencesFound,
+    Done,
+    Event,
+    Failed,
+    Failure,
+    FailureKind,
+    JobValue,
+)
 from peernet.errors import JobError, PeernetError, ProjectError, TaskError
 from peernet.project import Cutter
+from peernet.project.narrowing import Narrower
 from peernet.results import encode
 from peernet.types import Digest, JobId, Payload
 from peernet_sim.engine import Engine
@@ -42,6 +56,8 @@ STEP_SECONDS = 0.002
 JITTER = 0.08
 """Sigma of the lognormal jitter of run times: other load on the machine."""
 
+HostEffect = OpenHost | Cut | Replay | Fold | Differ | Compose | Finish
+
 Compute = Callable[[Machine, list[object]], list[object] | None]
 """What a peer reports in place of what it computed; None for nothing, ever."""
 
@@ -49,12 +65,13 @@ Compute = Callable[[Machine, list[object]], list[object] | None]
 class Host:
     """A job host: the project's input and its reduction."""
 
-    __slots__ = ("cutter", "folder", "task")
+    __slots__ = ("cutter", "folder", "narrower", "task")
 
     def __init__(self, task: Task) -> None:
         self.task = task
         self.cutter: Cutter = task.cutter()
         self.folder: Folding | None = task.folder()
+        self.narrower: Narrower = task.narrower()
 
 
 class Shelf:
@@ -110,7 +127,7 @@ class Boxes:
                     self._fail(machine, number, "box", "the box was closed", 0.0)
             case CloseHost():
                 shelf.hosts.pop(effect.job, None)
-            case OpenHost() | Cut() | Replay() | Fold() | Finish():
+            case OpenHost() | Cut() | Replay() | Fold() | Differ() | Compose() | Finish():
                 self._host(machine, shelf, effect)
             case _:
                 raise AssertionError(f"no box carries out {type(effect).__name__}")
@@ -133,7 +150,7 @@ class Boxes:
             return
         shelf.running[effect.id] = effect.job
         self._tell(machine, Began(effect.id), 0.0)
-        computed = self._tasks.compute(task, data, effect.seed)
+        computed = self._tasks.compute(task, data, effect.seed, effect.calls)
         size = task.slice_size or computed.calls
         share = min(1.0, computed.calls / size) if size else 1.0
         jitter = self._rng.lognormvariate(0.0, JITTER)
@@ -153,7 +170,7 @@ class Boxes:
         if late:
             result = failed("timeout", f"the slice ran longer than {effect.seconds:g} s", None, seconds)
         else:
-            computed = self._tasks.compute(task, data, effect.seed)
+            computed = self._tasks.compute(task, data, effect.seed, effect.calls)
             if computed.values is None:
                 assert computed.failure is not None
                 result = computed.failure
@@ -175,7 +192,7 @@ class Boxes:
 
     # --- hosts ---------------------------------------------------------------------------------------------
 
-    def _host(self, machine: Machine, shelf: Shelf, effect: OpenHost | Cut | Replay | Fold | Finish) -> None:
+    def _host(self, machine: Machine, shelf: Shelf, effect: HostEffect) -> None:
         seconds = HOST_SECONDS if isinstance(effect, OpenHost) else STEP_SECONDS
         try:
             value = self._ask(machine, shelf, effect)
@@ -184,7 +201,7 @@ class Boxes:
         else:
             self._done(machine, effect.id, value, seconds)
 
-    def _ask(self, machine: Machine, shelf: Shelf, effect: OpenHost | Cut | Replay | Fold | Finish) -> object:
+    def _ask(self, machine: Machine, shelf: Shelf, effect: HostEffect) -> object:
         if isinstance(effect, OpenHost):
             task = self._tasks.get(effect.bundle)
             if task is None or not machine.has(effect.bundle):
@@ -201,6 +218,12 @@ class Boxes:
                 data = self._bytes(machine, effect.value)
                 assert host.folder is not None
                 return host.folder.fold(effect.index, data or b"", keep=effect.keep)
+            case Differ():
+                return self._differ(machine, host.narrower, effect)
+            case Compose():
+                base, part = self._bytes(machine, effect.base), self._bytes(machine, effect.part)
+                composed = host.narrower.compose(base or b"", effect.calls, part or b"")
+                return None if composed is None else self._keep(machine, composed)
             case Finish():
                 assert host.folder is not None
                 value, skipped = host.folder.finish(effect.slices, partial=effect.partial, without=effect.without)
@@ -215,6 +238,13 @@ class Boxes:
                 return CutsMade(tuple(cuts), True)
             cuts.append(CutSlice(cut.calls, self._keep(machine, cut.data)))
         return CutsMade(tuple(cuts), False)
+
+    def _differ(self, machine: Machine, narrower: Narrower, effect: Differ) -> DifferencesFound:
+        values = [self._bytes(machine, value) or b"" for value in effect.values]
+        given = self._bytes(machine, effect.input) or b""
+        found = narrower.differences(given, effect.calls, values, effect.also, effect.most)
+        made = self._keep(machine, found.input) if found.input else None
+        return DifferencesFound(found.counts, found.places, found.narrowed, made)
 
     # --- bytes and outcomes --------------------------------------------------------------------------------
 

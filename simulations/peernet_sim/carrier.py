@@ -25,6 +25,8 @@ _BOXES: tuple[type, ...] = (
     fx.Cut,
     fx.Replay,
     fx.Fold,
+    fx.Differ,
+    fx.Compose,
     fx.Finish,
     fx.CloseHost,
 )

@@ -94,13 +94,14 @@ class NoSliceLost(Invariant):
                 out = any(lease.state in OUT or lease.claim is not None for lease in entry.leases.values())
                 slices = job.slices
                 waits = any(entry.index in pool for pool in (slices.fresh, slices.partial, slices.held))
-                if not (out or waits or entry.state == "failed"):
+                if not (out or waits or entry.asking or entry.state == "failed"):
                     text = f"slice {entry.index} is {entry.state}, and nobody has it or will get it"
                     raise self.broken(f"peer {machine.index}: {text}", machine.index)
 
 
 class OneReplicaAPeer(Invariant):
-    """No peer holds two replicas of a slice, at once or one after its vote."""
+    """No peer holds two replicas of a slice, at once or one after its vote, nor a part of it and the whole. All
+    parts of a slice are of the same calls: votes on them could not be counted together else."""
 
     name = "no peer holds two replicas of a slice"
 
@@ -112,10 +113,15 @@ class OneReplicaAPeer(Invariant):
                 if twice is not None:
                     text = f"slice {entry.index} of job {job.id.hex()[:8]} is twice at one peer"
                     raise self.broken(text, machine.index, *indexes(self.world, (twice,)))
+                lent = {lease.calls for lease in entry.leases.values() if lease.part is not None}
+                if len(lent) > 1:
+                    text = f"of slice {entry.index} of job {job.id.hex()[:8]} different calls were lent"
+                    raise self.broken(text, machine.index)
 
 
 class Evidence(Invariant):
-    """A result is accepted only with evidence on record: enough distinct peers returned it, or a trusted one."""
+    """A result is accepted only with evidence on record: enough distinct peers returned it, or a trusted one, and
+    one of them the whole of it; of those who returned a part, what they signed."""
 
     name = "no accepted result without its evidence"
 
@@ -156,6 +162,10 @@ class Evidence(Invariant):
                 raise self._without(machine, record, "a peer that agreed has returned nothing", peer)
             if lease.value is not None and lease.value.digest != record.value.digest:
                 raise self._without(machine, record, "a peer that agreed has returned something else", peer)
+            if lease.calls and lease.said is None:
+                raise self._without(machine, record, "what a peer signed of some calls is not on record", peer)
+        if all(returned[peer].calls for peer in peers):
+            raise self._without(machine, record, "nobody has returned it as a whole")
 
     def _without(self, machine: Player, record: OutcomeRecord, text: str, *peers: PeerId) -> Broken:
         return self.broken(

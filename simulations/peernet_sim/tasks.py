@@ -34,6 +34,7 @@ from peernet.project import (
     open_input,
     run_slice,
 )
+from peernet.project.narrowing import Narrower
 from peernet.results import decode, encode
 from peernet.types import Digest, Payload
 from peernet_sim.model import JobPlan
@@ -78,6 +79,10 @@ class Task:
         """Return an empty reduction, if the project reduces."""
         return Folding(self._folder(), io.BytesIO, _read_results) if self.reduces else None
 
+    def narrower(self) -> Narrower:
+        """Return what compares results of slices."""
+        return Narrower(apart=not self.function.whole_slice and self.stop_when is None)
+
     def _folder(self) -> Folder:
         return Folder(self.reduce, self.initial, self.keep_if, self.stop_when)
 
@@ -111,7 +116,7 @@ class Tasks:
     def __init__(self) -> None:
         self._stack = ExitStack()
         self._tasks: dict[Digest, Task] = {}
-        self._known: dict[tuple[Digest, Digest, bytes], Computed] = {}
+        self._known: dict[tuple[Digest, Digest, bytes, tuple[int, ...]], Computed] = {}
 
     def add(self, plan: JobPlan, number: int) -> Task:
         """Take in the `number`-th job of the plan.
@@ -134,12 +139,12 @@ class Tasks:
         """Return the task of a bundle."""
         return self._tasks.get(bundle)
 
-    def compute(self, task: Task, data: bytes, seed: bytes) -> Computed:
-        """Return what an honest peer gets for the input of a slice with this seed."""
-        key = (task.digest, digest(data), seed)
+    def compute(self, task: Task, data: bytes, seed: bytes, calls: tuple[int, ...] = ()) -> Computed:
+        """Return what an honest peer gets for the input of a slice with this seed. calls: of a narrowed one."""
+        key = (task.digest, digest(data), seed, calls)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = _compute(task.function, data, seed)
+            known = self._known[key] = _compute(task.function, data, seed, calls)
         return known
 
 
@@ -166,10 +171,10 @@ def failed(
     return SliceOutcome(status, None, error, call, traceback, seconds, seconds)
 
 
-def _compute(function: LoadedFunction, data: bytes, seed: bytes) -> Computed:
+def _compute(function: LoadedFunction, data: bytes, seed: bytes, calls: tuple[int, ...]) -> Computed:
     inputs = open_input(data)
     try:
-        return Computed(len(inputs), tuple(run_slice(function, inputs, seed)), None)
+        return Computed(len(inputs), tuple(run_slice(function, inputs, seed, calls=calls)), None)
     except TaskFailure as error:
         text = str(error)
         return Computed(len(inputs), None, failed("error", text, error.index, 0.0, error.traceback))

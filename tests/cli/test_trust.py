@@ -154,9 +154,16 @@ def test_they_need_a_running_peer(peernet: Run, command: list[str]) -> None:
 
 
 def part(
-    peer: str, *, agrees: bool = True, trusted: bool = False, audit: bool = False, batch: bytes = b"n"
+    peer: str,
+    *,
+    agrees: bool = True,
+    trusted: bool = False,
+    audit: bool = False,
+    batch: bytes = b"n",
+    calls: tuple[int, ...] = (),
 ) -> Any:
-    return EvidencePart(peer, b"l" * 16, "ok", (b"d" if agrees else b"x") * 32, agrees, trusted, audit, batch)
+    digest = (b"p" if calls else b"d" if agrees else b"x") * 32
+    return EvidencePart(peer, b"l" * 16, "ok", digest, agrees, trusted, audit, batch, calls)
 
 
 @pytest.fixture
@@ -184,6 +191,25 @@ def test_evidence_for_people(peernet: Run, evidence: JobRow, fake_peer: Any) -> 
         f"  {BOB}  agreed, trusted, its signature was not kept",
     ]
     assert fake_peer.asked(Evidence) == [Evidence(evidence.job, False)]
+
+
+def test_evidence_names_the_calls_that_differ(
+    peernet: Run, fake_peer: Any, job_row: Row, json_lines: Lines
+) -> None:
+    row = job_row(policy="confidence:0.99")
+    parts = (part(ANN), part(EVE, agrees=False), part(BOB, calls=(17,)))
+    fake_peer.answer(Show, JobReply(row), JobReply(row))
+    told = EvidenceSlice(0, 20, b"d" * 32, 5, 0.9931, parts, differing=(17,), differences=1)
+    fake_peer.answer(Evidence, EvidenceHead(b"manifest", row.policy), told, JobReply(row))
+    lines = peernet("show", "abc", "--evidence").stdout.splitlines()
+    assert lines[1] == (
+        "  results differed in 1 of its 20 calls: call 17, counted from 0 "
+        "(if it is honest peers that differ, the function does not always return the same)"
+    )
+    assert lines[-1] == f"  {BOB}  agreed, asked for call 17 alone"
+    (shown,) = json_lines(peernet("show", "abc", "--evidence", "--json").stdout)
+    assert (shown["differing"], shown["differences"]) == ([17], 1)
+    assert [(one["calls"], one["equal"]) for one in shown["workers"]] == [([], False), ([], False), ([17], False)]
 
 
 def test_evidence_for_programs(peernet: Run, evidence: JobRow, json_lines: Lines) -> None:

@@ -36,6 +36,7 @@ from peernet.errors import PeernetError
 from peernet.identity.multiaddr import Multiaddr
 from peernet.project.cut import Cutter, open_input
 from peernet.project.fold import Folder
+from peernet.project.narrowing import Narrower
 from peernet.results import decode, encode
 from peernet.types import Digest, Instance, JobId, Payload, PeerId
 
@@ -43,6 +44,10 @@ START = 1_800_000_000.0
 MACHINE = ev.MachineMeasured(
     cores=2, memory=2**32, load=0.1, speed=1.0, python="3.11", platform="linux-x86_64", tier="A"
 )
+
+
+HostEffect = fx.OpenHost | fx.Cut | fx.Replay | fx.Fold | fx.Differ | fx.Compose | fx.Finish
+NARROWER = Narrower(apart=True)
 
 
 def payload(data: bytes) -> Payload:
@@ -317,7 +322,7 @@ class World:
                     self.post(machine, ev.Failed(number, ev.Failure("box", "killed")))
             case fx.CloseBox(job):
                 machine.boxes.pop(job, None)
-            case fx.OpenHost() | fx.Cut() | fx.Replay() | fx.Fold() | fx.Finish():
+            case fx.OpenHost() | fx.Cut() | fx.Replay() | fx.Fold() | fx.Differ() | fx.Compose() | fx.Finish():
                 self._host(machine, effect)
             case fx.CloseHost(job):
                 machine.hosts.pop(job, None)
@@ -395,7 +400,7 @@ class World:
 
         self.after(task.seconds, end)
 
-    def _host(self, machine: Machine, effect: fx.OpenHost | fx.Cut | fx.Replay | fx.Fold | fx.Finish) -> None:
+    def _host(self, machine: Machine, effect: HostEffect) -> None:
         try:
             value = self._ask_host(machine, effect)
         except (PeernetError, ArithmeticError) as error:
@@ -438,6 +443,15 @@ class World:
                 assert isinstance(values, list)
                 host.folder.fold(effect.index, values)
                 return host.folder.hits(values)
+            case fx.Differ():
+                values = [value.inline or b"" for value in effect.values]
+                given, most = effect.input.inline or b"", effect.most
+                found = NARROWER.differences(given, effect.calls, values, effect.also, most)
+                made = payload(found.input) if found.input else None
+                return ev.DifferencesFound(found.counts, found.places, found.narrowed, made)
+            case fx.Compose():
+                whole = NARROWER.compose(effect.base.inline or b"", effect.calls, effect.part.inline or b"")
+                return None if whole is None else payload(whole)
             case fx.Finish():
                 host = machine.hosts[effect.job]
                 assert host.folder is not None

@@ -101,10 +101,18 @@ def test_whatever_a_child_says_its_slice_ends_with_a_frame_that_the_peer_takes(s
         assert code == 0 and len(done.body) <= LIMITS.result and stream.count(b"report") == 1
 
 
-@given(st.builds(Order, st.just(LIMITS), st.binary(max_size=5000)))
+@given(
+    st.builds(
+        Order,
+        st.just(LIMITS),
+        st.binary(max_size=5000),
+        st.binary(max_size=16),
+        st.lists(st.integers(0, 1 << 53), max_size=256).map(tuple),
+    )
+)
 def test_an_order_reaches_its_child_whole(order: Order) -> None:
     with child([]) as (held, theirs):
-        held.begin(Run(7, order.limits, order.body), 0.0)
+        held.begin(Run(7, order.limits, order.body, order.seed, order.calls), 0.0)
         while held.has_outgoing:
             held.write()
         decoder = FrameDecoder(header=CONFIG.header, body=CONFIG.input)

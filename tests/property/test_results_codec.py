@@ -11,7 +11,9 @@ from typing import Any
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from peernet.errors import CannotDecodeError
 from peernet.results import decode, encode, to_json, write_json, write_json_list
+from peernet.results.items import join, split
 
 from .canonical import altered, refused_at_any_other_length, refused_or_canonical
 
@@ -163,3 +165,26 @@ def test_a_streamed_list_is_the_same_json(values: list[Any]) -> None:
     stream = io.StringIO()
     write_json_list(iter(values), stream)
     assert json.dumps(json.loads(stream.getvalue())) == json.dumps(json.loads(to_json(values)))
+
+
+@given(st.lists(VALUES, max_size=12), st.integers(0, 11), VALUES)
+def test_a_list_is_its_items_and_one_can_be_replaced(values: list[Any], place: int, other: Any) -> None:
+    assume(all(map(one_nan, (*values, other))))
+    items = split(encode(values))
+    assert items == [encode(value) for value in values]
+    assume(values)
+    items[place % len(values)] = encode(other)
+    values[place % len(values)] = other
+    assert join(items) == encode(values)
+
+
+@given(st.binary(max_size=200))
+def test_bytes_of_anybody_are_taken_apart_as_they_are_decoded(data: bytes) -> None:
+    try:
+        value = decode(data)
+    except CannotDecodeError:
+        value = None
+    try:
+        assert join(split(data)) == data and isinstance(value, list)
+    except CannotDecodeError:
+        assert not isinstance(value, list)

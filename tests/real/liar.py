@@ -24,10 +24,8 @@ class LyingBox:
     def __init__(self, box: Any) -> None:
         self._box = box
 
-    async def run(
-        self, data: bytes, limits: Limits, on_start: Callable[[], None], *, seed: bytes = b""
-    ) -> Outcome:
-        outcome = await self._box.run(data, limits, on_start, seed=seed)
+    async def run(self, data: bytes, limits: Limits, on_start: Callable[[], None], **more: Any) -> Outcome:
+        outcome = await self._box.run(data, limits, on_start, **more)
         values = decode(outcome.value)
         return replace(outcome, value=encode([value + 1 for value in values]))
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from peernet.wire.control import EvidenceSlice, JobRow
+from peernet.wire.control import EvidencePart, EvidenceSlice, JobRow
 from peernet_cli.options import shared
 from peernet_cli.terminal import Terminal
 
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 def command(terminal: Terminal, job: str, evidence: bool) -> None:
     """Show one job: all its numbers, who did how much, and why it failed.
 
-    With --evidence a line for each accepted slice: the confidence reached, who agreed, who differed, and whose
-    result was an audit or trusted by itself; with --json a JSON line each. JOB is the id of a job, or as much of
-    its beginning as is unique.
+    With --evidence a line for each accepted slice: the confidence reached, who agreed, who differed and in which
+    calls, and whose result was an audit or trusted by itself; with --json a JSON line each. Honest peers that
+    differ point to a function that does not always return the same for the same input. JOB is the id of a job, or
+    as much of its beginning as is unique.
     """
     from peernet.api.home import open_home
     from peernet_cli.source import Jobs
@@ -65,16 +67,36 @@ def _show_evidence(terminal: Terminal, row: JobRow, jobs: Jobs) -> None:
         terminal.line(f"slice {part.index}: {row.policy}{reached}, {part.digest.hex()}")
         if part.retracted:
             terminal.line(f"  retracted: it is believed no more without {part.retracted}; submit the job again")
+        if part.differing:
+            terminal.line(f"  {_differing(part)}")
         for worker in part.parts:
             said = "agreed" if worker.agrees else f"differed ({worker.status} {worker.digest.hex()[:16]})"
             marks = [name for name in ("trusted", "audit") if getattr(worker, name)]
-            marks += (
-                ["equal by the project's comparison"] if worker.agrees and worker.digest != part.digest else []
-            )
+            marks += [f"asked for {_calls(worker.calls)} alone"] if worker.calls else []
+            marks += ["equal by the project's comparison"] if _is_equal(part, worker) else []
             marks += [] if worker.batch else ["its signature was not kept"]
             terminal.line(f"  {worker.peer}  {', '.join([said, *marks])}")
     if not shown and not terminal.json:
         terminal.line(f"no slice of {row.name} is accepted")
+
+
+def _differing(part: EvidenceSlice) -> str:
+    """In which calls of a slice results differed, for people."""
+    named = _calls(part.differing) + (" and others" if part.differences > len(part.differing) else "")
+    return (
+        f"results differed in {part.differences} of its {part.calls} calls: {named}, counted from 0 "
+        "(if it is honest peers that differ, the function does not always return the same)"
+    )
+
+
+def _calls(calls: Sequence[int]) -> str:
+    named = ", ".join(map(str, calls))
+    return f"call {named}" if len(calls) == 1 else f"calls {named}"
+
+
+def _is_equal(part: EvidenceSlice, worker: EvidencePart) -> bool:
+    """Whether a result agrees although its bytes are others."""
+    return worker.agrees and worker.digest != part.digest and not worker.calls
 
 
 def _evidence_of(row: JobRow, part: EvidenceSlice) -> dict[str, object]:
@@ -85,17 +107,20 @@ def _evidence_of(row: JobRow, part: EvidenceSlice) -> dict[str, object]:
         "reached": part.reached,
         "retracted": part.retracted or None,
         "digest": part.digest.hex(),
+        "differing": list(part.differing),
+        "differences": part.differences,
         "workers": [
             {
                 "peer": worker.peer,
                 "agrees": worker.agrees,
-                "equal": worker.agrees and worker.digest != part.digest,
+                "equal": _is_equal(part, worker),
                 "trusted": worker.trusted,
                 "audit": worker.audit,
                 "status": worker.status,
                 "digest": worker.digest.hex(),
                 "lease": worker.lease.hex(),
                 "batch": worker.batch.hex() or None,
+                "calls": list(worker.calls),
             }
             for worker in part.parts
         ],

@@ -25,6 +25,10 @@ UNCHECKED = "unchecked"
 UNPROVEN = (REJECTED, UNCHECKED)
 
 
+_MOST_TRIED = 100_000
+"""Calls of a slice of which one is looked for that raised: a tenth of a second."""
+
+
 def failure_digest(status: str, error: str, call: int | None) -> Digest:
     """Return the name of a failure, the same on every peer where the user's code failed in the same way.
 
@@ -39,7 +43,8 @@ def failure_digest(status: str, error: str, call: int | None) -> Digest:
 class Vote:
     """One peer's result of a slice, its bytes being here. value: None unless the status is "ok". batch: names the
     signed batch that it came in. audit: the slice was accepted by then. said: the digest that the peer signed,
-    where `key` is that of an equal result."""
+    where `key` is that of an equal result, or of a whole one that its own is a part of. calls: those that it has
+    executed, where these are not all: it is a vote on them alone (`core.work.partial`)."""
 
     peer: PeerId
     trusted: bool
@@ -52,6 +57,7 @@ class Vote:
     batch: bytes = b""
     audit: bool = False
     said: Digest | None = None
+    calls: tuple[int, ...] = ()
 
     @property
     def signed(self) -> Key:
@@ -66,6 +72,15 @@ class Vote:
 def signed(key: Key) -> Key:
     """Return what a peer said whose result counts as `key`."""
     return ("ok", key[1]) if key[0] in UNPROVEN else key
+
+
+def failed_call(vote: Vote, calls: int) -> int | None:
+    """Return which of a slice's calls raised, according to a vote; None if it does not say so. A failure has the
+    call in its digest alone, so all are tried: a microsecond each."""
+    if vote.key[0] != "error" or calls > _MOST_TRIED:
+        return None
+    kind = vote.error.partition(":")[0].strip()
+    return next((call for call in range(calls) if failure_digest("error", kind, call) == vote.key[1]), None)
 
 
 def differ(votes: Collection[Vote]) -> bool:

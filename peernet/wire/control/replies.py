@@ -133,7 +133,8 @@ class EvidenceBatch(ControlMessage, frozen=True):
 class EvidenceSlice(ControlMessage, frozen=True):
     """Why one slice was accepted. digest, size: of the canonical bytes of its results; value: these bytes, if
     asked for. reached: the probability that they were right when it was accepted, 0.0 under policies that do not
-    weigh any. retracted: the peer without whom they are believed no more, since the job has ended; else empty."""
+    weigh any. retracted: the peer without whom they are believed no more, since the job has ended; else empty.
+    differing: the first calls of the slice in which results differed, of `differences` in all."""
 
     index: int
     calls: int
@@ -143,6 +144,8 @@ class EvidenceSlice(ControlMessage, frozen=True):
     parts: tuple[EvidencePart, ...]
     value: bytes = b""
     retracted: str = ""
+    differing: tuple[int, ...] = ()
+    differences: int = 0
 
 
 ControlReply = (

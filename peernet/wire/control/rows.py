@@ -164,7 +164,8 @@ class JobRow(msgspec.Struct, frozen=True):
 
 class EvidencePart(msgspec.Struct, frozen=True):
     """One worker's part. lease, status, digest: what it signed in `batch`, which is empty where it was not kept.
-    agrees: with the accepted result; trusted: its word alone was believed; audit: it came after that."""
+    agrees: with the accepted result; trusted: its word alone was believed; audit: it came after that. calls: those
+    that it executed and signed; empty for all of the slice."""
 
     peer: str
     lease: bytes
@@ -174,3 +175,4 @@ class EvidencePart(msgspec.Struct, frozen=True):
     trusted: bool
     audit: bool
     batch: bytes
+    calls: tuple[int, ...] = ()

@@ -57,10 +57,18 @@ class Liar(Honest):
         colluding: number of a group whose members tell the same lie about the same slices, or None for a liar on
             its own, whose lies are like nobody else's (as far as the type of the result allows).
         honest_for: slices that it computes well first; a sleeper earns trust before it lies.
+        falsified: results of a slice that it falsifies, next to each other; None for all of them.
     """
 
-    def __init__(self, rate: float = 1.0, colluding: int | None = None, honest_for: int = 0) -> None:
+    def __init__(
+        self,
+        rate: float = 1.0,
+        colluding: int | None = None,
+        honest_for: int = 0,
+        falsified: int | None = None,
+    ) -> None:
         self._rate = rate
+        self._falsified = falsified
         self._colluding = colluding
         self._honest = honest_for
         kind = "liar" if colluding is None else "colluding liar"
@@ -77,7 +85,11 @@ class Liar(Honest):
         else:
             lies = self._rate >= 1.0 or _draw(values, self._colluding) < self._rate
             salt = 1_000_003 + self._colluding
-        return [wrong(value, salt) for value in values] if lies else values
+        if not lies:
+            return values
+        falsified = len(values) if self._falsified is None else min(self._falsified, len(values))
+        chosen = {(salt + step) % len(values) for step in range(falsified)}
+        return [wrong(value, salt) if place in chosen else value for place, value in enumerate(values)]
 
 
 class Rejoining(Liar):

@@ -18,6 +18,7 @@ from peernet.box.messages import Status
 from peernet.errors import BoxError, CannotEncodeError, ProjectError, TaskError
 from peernet.identity.digest import digest
 from peernet.project import FailedCall
+from peernet.project.narrowing import Differences
 from peernet.results import encode
 from peernet.sandbox import Box, Cuts, EncodedValue, HostBox, Outcome
 from peernet.types import Digest
@@ -67,9 +68,9 @@ class VirtualExecutor:
         """See `Executor.aclose`."""
         await trio.lowlevel.checkpoint()
 
-    async def run(self, task: Task, data: bytes, limits: Limits, seed: bytes) -> Outcome:
+    async def run(self, task: Task, data: bytes, limits: Limits, seed: bytes, calls: tuple[int, ...]) -> Outcome:
         """Run a slice: wait as long as it takes, and return what this peer says came out."""
-        computed = self._tasks.compute(task, data, seed)
+        computed = self._tasks.compute(task, data, seed, calls)
         size = task.slice_size or computed.calls
         share = min(1.0, computed.calls / size) if size else 1.0
         jitter = self._rng.lognormvariate(0.0, JITTER)
@@ -103,7 +104,13 @@ class VirtualBox:
         self._closed = False
 
     async def run(
-        self, data: bytes, limits: Limits, on_start: Callable[[], None], *, seed: bytes = b""
+        self,
+        data: bytes,
+        limits: Limits,
+        on_start: Callable[[], None],
+        *,
+        seed: bytes = b"",
+        calls: tuple[int, ...] = (),
     ) -> Outcome:
         """See `Box.run`."""
         outcome: Outcome | None = None
@@ -113,7 +120,7 @@ class VirtualBox:
                 async with self._free:
                     if not self._closed:
                         on_start()
-                        outcome = await self._executor.run(self._task, data, limits, seed)
+                        outcome = await self._executor.run(self._task, data, limits, seed, calls)
             finally:
                 del self._scopes[scope]
         if outcome is None:
@@ -134,6 +141,7 @@ class VirtualHost:
     def __init__(self, task: Task, overrides: dict[str, object]) -> None:
         self._cutter = task.cutter()
         self._folder = task.folder()
+        self._narrower = task.narrower()
         declared = task.opened(self._cutter)
         names = [field.name for field in dataclasses.fields(HostOpened)]
         values = {name: getattr(declared, name) for name in names} | {"packages": "\n".join(declared.packages)}
@@ -174,6 +182,18 @@ class VirtualHost:
     async def compare(self, values: Sequence[bytes]) -> tuple[int, ...]:
         """See `HostBox.compare`."""
         raise ProjectError("the projects of simulations have no equal")
+
+    async def differ(
+        self, given: bytes, calls: int, values: Sequence[bytes], also: Sequence[int], most: int
+    ) -> Differences:
+        """See `HostBox.differ`."""
+        await trio.sleep(STEP_SECONDS)
+        return self._narrower.differences(given, calls, values, also, most)
+
+    async def compose(self, base: bytes, calls: Sequence[int], part: bytes) -> bytes | None:
+        """See `HostBox.compose`."""
+        await trio.sleep(STEP_SECONDS)
+        return self._narrower.compose(base, calls, part)
 
     async def finish(self, slices: int, *, partial: bool = False, without: Sequence[int] = ()) -> EncodedValue:
         """See `HostBox.finish`."""

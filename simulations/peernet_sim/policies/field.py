@@ -16,14 +16,16 @@ from peernet.core.events import CutSlice, CutsMade, Done, HostOpened, Now, Submi
 from peernet.core.records import JobRecord, OutcomeRecord
 from peernet.core.work.owner import Owner
 from peernet.core.work.stats import JobStats, decode_stats
+from peernet.identity.digest import digest
 from peernet.identity.envelope import seal
-from peernet.types import Digest, Instance, JobId, LeaseId, Payload, PeerId
+from peernet.types import Digest, Instance, JobId, LeaseId, PeerId
 from peernet.wire.base import Message
 from peernet.wire.codec import encode_body
 from peernet.wire.link import Body
 from peernet.wire.signed import ADVERT, RESULTS, Advert, ResultBatch, SliceResult
-from peernet.wire.work import Grant, Pull, PullRefused, Recall, Recalled, Return
-from peernet_sim.policies.workers import TRUE, Worker
+from peernet.wire.work import Grant, LeaseGrant, Pull, PullRefused, Recall, Recalled, Return
+from peernet_sim.policies.slices import ONE_CALL, Slices
+from peernet_sim.policies.workers import Worker
 
 REJOIN_SECONDS = 10.0
 """How long a banned liar takes to come back under a fresh key. In a network it stays away for five, and takes
@@ -34,12 +36,16 @@ _START = Now(1000.0, 1_700_000_000.0)
 _INSTANCE = Instance(bytes(16))
 _TOOK = 0.5
 
+CONFIG = Config()
+"""The defaults: what is measured is what is used."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How one job went. state: done, failed or stopped. slices: accepted ones; wrong: of them.
 
-    executions: results that workers returned in it, audits and lost ones included. seconds: virtual ones.
+    executions: results that workers returned in it, audits and lost ones included. calls: that they executed.
+    seconds: virtual ones.
     """
 
     state: str
@@ -47,6 +53,7 @@ class Outcome:
     slices: int
     wrong: int
     executions: int
+    calls: int
     seconds: float
     stats: JobStats
 
@@ -55,16 +62,20 @@ class Field:
     """One submitter and its workers; jobs run one after another, and trust stays.
 
     Args:
-        workers: the others. own: whether the submitter's machine works too. seed: of everything random.
+        workers: the others. own: whether the submitter's machine works too. seed: of everything random. slices:
+            what is in them. config: of the owner.
     """
 
-    def __init__(self, workers: list[Worker], *, own: bool, seed: int) -> None:
+    def __init__(
+        self, workers: list[Worker], *, own: bool, seed: int, slices: Slices = ONE_CALL, config: Config = CONFIG
+    ) -> None:
+        self._of = slices
         self._random = Random(seed)
         self._now = _START
         self._ctx = Context(
             me=PeerId(hashlib.sha256(b"submitter").digest()),
             instance=_INSTANCE,
-            config=Config(),
+            config=config,
             random=Random(seed),
             secret=Random(seed + 1).randbytes,
             sign=lambda data: _SIGNATURE,
@@ -80,16 +91,16 @@ class Field:
             self._workers[mine.key] = mine
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
-        self._queues: dict[PeerId, list[tuple[LeaseId, int]]] = {}
+        self._queues: dict[PeerId, list[LeaseGrant]] = {}
         self._busy: set[PeerId] = set()
-        self._slices = self._cut = self._executions = 0
+        self._slices = self._cut = self._executions = self._calls = 0
         self._job = JobId(b"")
         self._record: JobRecord | None = None
         self._values: dict[int, bool] = {}
 
     def run(self, policy: str, slices: int, *, longest: float = 1e6) -> Outcome:
         """Run one job of so many slices to its end, or for so many virtual seconds."""
-        self._slices, self._cut, self._executions = slices, 0, 0
+        self._slices, self._cut, self._executions, self._calls = slices, 0, 0, 0
         self._record, self._values = None, {}
         self._heap.clear()
         self._queues.clear()
@@ -120,6 +131,7 @@ class Field:
             slices=len(self._values),
             wrong=sum(not right for right in self._values.values()),
             executions=self._executions,
+            calls=self._calls,
             seconds=self._now.mono - begun,
             stats=decode_stats(record.stats),
         )
@@ -153,26 +165,29 @@ class Field:
 
     def _granted(self, peer: PeerId, grant: Grant) -> None:
         queue = self._queues.setdefault(peer, [])
-        queue += [
-            (LeaseId(lease.lease), int.from_bytes(lease.input.inline or b"", "big")) for lease in grant.leases
-        ]
+        queue += grant.leases
         self._begin(peer)
 
     def _begin(self, peer: PeerId) -> None:
         worker = self._workers.get(peer)
         if worker is not None and peer not in self._busy and self._queues.get(peer):
             self._busy.add(peer)
-            self._after(worker.seconds * self._random.uniform(0.8, 1.25), lambda: self._finish(worker, peer))
+            lent = self._queues[peer][0]
+            share = (len(lent.only) or lent.calls) / lent.calls
+            seconds = worker.seconds * share * self._random.uniform(0.8, 1.25)
+            self._after(seconds, lambda: self._finish(worker, peer))
 
     def _finish(self, worker: Worker, peer: PeerId) -> None:
         self._busy.discard(peer)
         queue = self._queues.get(peer)
         if not queue or worker.key != peer:
             return
-        lease, index = queue.pop(0)
+        lent = queue.pop(0)
         self._executions += 1
-        value = worker.compute(index, self._random)
-        result = SliceResult(lease, "ok", _digest(value), len(value), _TOOK, _TOOK, "", "")
+        self._calls += len(lent.only) or lent.calls
+        index = self._of.index(lent.input.inline or b"")
+        value = self._of.value(worker.compute(index, self._random), lent.only)
+        result = SliceResult(lent.lease, "ok", digest(value), len(value), _TOOK, _TOOK, "", "", lent.only)
         body = ResultBatch(self._job, (result,))
         batch = self._sealed(peer, RESULTS, body)
         self._request(peer, Return(self._job, batch, (value,), 1))
@@ -222,7 +237,7 @@ class Field:
     def _carry(self, effect: e.Effect) -> None:
         match effect:
             case e.Save(record=OutcomeRecord() as record):
-                self._values[record.index] = record.value.inline == TRUE
+                self._values[record.index] = self._of.right(record.value)
             case e.Save(record=JobRecord() as record):
                 self._record, self._job = record, record.job
             case e.Forget(space=OutcomeRecord.space, prefix=prefix):
@@ -233,7 +248,12 @@ class Field:
                 reply = self._take(peer, body)
                 self._settle(number, reply)
             case e.OpenHost(id=number):
-                self._settle(number, HostOpened("study", self._slices, 1, None, None, None, False, False))
+                length = self._slices * self._of.calls
+                self._settle(number, HostOpened("study", length, self._of.calls, None, None, None, False, False))
+            case e.Differ(id=number):
+                self._settle(number, self._of.differ(effect))
+            case e.Compose(id=number):
+                self._settle(number, self._of.compose(effect))
             case e.Cut(id=number):
                 self._settle(number, self._cuts(effect))
             case _:
@@ -251,8 +271,8 @@ class Field:
             self._granted(peer, body)
         elif isinstance(body, Recall):
             queue = self._queues.get(peer, [])
-            back = tuple(lease for lease, _ in queue[1:] if lease in body.leases)
-            self._queues[peer] = [entry for entry in queue if entry[0] not in back]
+            back = tuple(LeaseId(lent.lease) for lent in queue[1:] if lent.lease in body.leases)
+            self._queues[peer] = [lent for lent in queue if lent.lease not in back]
             return Recalled(back)
         return None
 
@@ -260,8 +280,7 @@ class Field:
         count = min(effect.count, self._slices - self._cut)
         made = []
         for index in range(self._cut, self._cut + count):
-            data = index.to_bytes(4, "big")
-            made.append(CutSlice(1, Payload(_digest(data), 4, data)))
+            made.append(CutSlice(self._of.calls, self._of.input(index)))
         self._cut += count
         return CutsMade(tuple(made), self._cut >= self._slices)
 
@@ -277,7 +296,3 @@ class Field:
 
 def _nothing() -> None:
     """Let time pass."""
-
-
-def _digest(data: bytes) -> Digest:
-    return Digest(hashlib.sha256(data).digest())

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from peernet.core.records import EvidenceRecord
 from peernet.project import collect
+from peernet_sim.faults import liars
 from peernet_sim.ledger import LINGER
 from peernet_sim.model import Faults, Happening, JobPlan, Plan, RunOptions
 from peernet_sim.scale import Run, run_scale
@@ -152,6 +154,35 @@ def test_a_real_project_runs_in_virtual_time(
         assert job["slices"] == job["accepted"] == 10
     else:
         assert "no such square" in job["reason"]
+
+
+LONG = """
+    import peernet
+
+    @peernet.parallel(over=range(400), slice_size=40, reduce=lambda a, b: a + b)
+    def square(n):
+        return n * n + peernet.rng().randrange(3)
+"""
+
+
+@pytest.mark.parametrize("policy", ["majority:2/2", "confidence:0.95"])
+def test_a_liar_in_one_call_of_a_long_slice_costs_no_whole_slice_more(
+    policy: str, tmp_path: Path, make_plan: Callable[..., Plan], job_plan: JobPlan
+) -> None:
+    file = tmp_path / "long.py"
+    file.write_text(textwrap.dedent(LONG))
+    bundle = collect(file, None, ()).encode()
+    long = replace(job_plan, calls=0, slice_size=0, project=bundle, policy=policy, seconds=4.0)
+    faults = Faults(behaviours={3: liars.Liar(falsified=1), 6: liars.Liar(falsified=1)})
+    run = Run(make_plan(count=12, jobs=(long,), faults=faults, seconds=200.0), RunOptions())
+    report = run.go()
+    (job,) = report.metrics["jobs"]
+    assert report.violations == []
+    assert (job["state"], job["wrong"]) == ("done", 0)
+    assert job["disagreements"] > 0
+    owner = run.world.machines[0]
+    parts = [part for record in owner.journal.load(EvidenceRecord) for part in record.parts]
+    assert any(len(part.calls) in (1, 2) and part.agrees for part in parts)
 
 
 SEARCH = """

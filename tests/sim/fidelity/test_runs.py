@@ -16,6 +16,7 @@ from peernet.core.effects import Save
 from peernet.core.records import OutcomeRecord
 from peernet.net.noise import SecureHandshake
 from peernet.project import collect
+from peernet_sim.faults import liars
 from peernet_sim.faults.rules import Loss, Partition, Scope
 from peernet_sim.fidelity.nullcipher import NullHandshake, null_cipher
 from peernet_sim.fidelity.run import FidelityRun
@@ -156,6 +157,27 @@ def test_a_search_ends_with_its_first_accepted_hit_and_not_with_a_liars(
     assert (done["state"], done["wrong"]) == ("done", 0)
     assert 25 < done["slices"] < 1000 and done["accepted"] < done["slices"]
     assert metrics["detected_liars"] == [2]
+
+
+LONG = """
+import peernet
+
+@peernet.parallel(over=range(200), slice_size=40, reduce=lambda a, b: a + b)
+def square(n):
+    return n * n + peernet.rng().randrange(3)
+"""
+
+
+def test_a_liar_in_one_call_of_a_long_slice_is_found_by_that_call(
+    make_plan: Any, run: Any, job: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "long.py").write_text(LONG)
+    project = collect(tmp_path / "long.py", None, ()).encode()
+    long = job(calls=0, slice_size=0, project=project, seconds=4.0, policy="majority:2/2")
+    plan = make_plan(8, workload=workload(long), behaviours={2: liars.Liar(falsified=1)}, seconds=90.0)
+    (done,) = sound(run(plan))["jobs"]
+    assert (done["state"], done["wrong"]) == ("done", 0)
+    assert done["disagreements"] > 0
 
 
 def test_a_lazy_peer_costs_time_only(make_plan: Any, run: Any, job: Any) -> None:

@@ -58,7 +58,7 @@ def test_frames_may_arrive_in_any_pieces() -> None:
 
 
 def test_a_whole_number_does_for_a_float() -> None:
-    header = {"kind": "run", "id": 1, "limits": {**_limits(), "seconds": 3}, "seed": b""}
+    header = {"kind": "run", "id": 1, "limits": {**_limits(), "seconds": 3}, "seed": b"", "calls": []}
     message = decode(raw(header), TO_ZYGOTE)
     assert isinstance(message, Run) and message.limits.seconds == 3.0
 
@@ -123,7 +123,7 @@ def test_a_header_that_is_no_message_is_refused(header: object) -> None:
     ],
 )
 def test_limits_that_make_no_sense_are_refused(change: dict[str, object]) -> None:
-    header = {"kind": "run", "id": 1, "limits": {**_limits(), **change}, "seed": b""}
+    header = {"kind": "run", "id": 1, "limits": {**_limits(), **change}, "seed": b"", "calls": []}
     with pytest.raises(BoxError):
         decode(raw(header), TO_ZYGOTE)
 

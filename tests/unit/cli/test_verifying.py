@@ -194,7 +194,7 @@ CHANGED[-100] ^= 1
     [
         (put(0, "job", to=format_job_id(OTHER_JOB)), "is not that of job", None),
         (put(0, "manifest", to=encoded(batch_of(ANN, VALUES))), "the manifest does not hold", None),
-        (put(0, "format", to=2), "has format 2", None),
+        (put(0, "format", to=3), "has format 3", None),
         (put(0, "slices", to=4), "the job has 4 slices", None),
         (
             put(0, "policy", to="majority:3/3"),
@@ -233,7 +233,7 @@ CHANGED[-100] ^= 1
         (put(5, "workers", 0, "batch", to=9), "batch 9, which it signed, is not there", (1, ANN_ID)),
         (put(5, "workers", 0, "batch", to=None), "what it signed was not kept", (1, ANN_ID)),
         (put(5, "workers", 1, "peer", to=ANN_ID), "counts twice", (1, ANN_ID)),
-        (put(5, "workers", to=[]), "nobody has signed its result", (1, None)),
+        (put(5, "workers", to=[]), "nobody has signed its result as a whole", (1, None)),
         (lambda lines: lines.pop(5), "slice 1 is missing", (2, None)),
         (lambda lines: lines.pop(0), "does not begin with a job", None),
         (lambda lines: lines.insert(1, lines[0]), "tells of two jobs", None),
@@ -332,3 +332,82 @@ def test_faults_without_end_are_bounded(folder: Path) -> None:
     report = verify_folder(folder)
     assert len(report.faults) == MOST_FAULTS + 1
     assert "the rest was not read" in report.faults[-1].text
+
+
+# --- parts of slices ---------------------------------------------------------------------------------------------
+
+LONG = [encode([1, 2, 3]), encode([4]), encode(["ü", 1.5, None])]
+PART = encode([2, 3])
+
+
+def narrowed_evidence(said: bytes = PART, only: tuple[int, ...] = (1, 2), **change: Any) -> list[Any]:
+    """Ann executed the first slice as a whole, Eve falsified two calls of it, and Bob executed these."""
+    lie = encode([1, 6, 6])
+    told = {ANN: (LONG[0], ()), EVE: (lie, ()), BOB: (said, only)}
+    batches, parts = {}, []
+    for key, (data, calls) in told.items():
+        result = SliceResult(lease_of(key, 0), "ok", digest(data), len(data), 0.5, 0.5, "", "", calls)
+        batches[key] = sealed(key, RESULTS, ResultBatch(JOB, (result,)))
+        given = {"agrees": key is not EVE, "trusted": False, "audit": False, "calls": calls}
+        given |= change if key is BOB else {}
+        named = format_peer_id(key.peer_id), lease_of(key, 0), "ok", digest(data)
+        parts.append(
+            EvidencePart(
+                *named, given["agrees"], given["trusted"], given["audit"], digest(batches[key]), given["calls"]
+            )
+        )
+    return [
+        EvidenceHead(MANIFEST_BYTES, "majority:2/2", None),
+        *(EvidenceBatch(digest(batch), batch) for batch in batches.values()),
+        EvidenceSlice(
+            0, 3, digest(LONG[0]), len(LONG[0]), 0.0, tuple(parts), LONG[0], differing=(1, 2), differences=2
+        ),
+    ]
+
+
+def narrowed_report(folder: Path, evidence: list[Any]) -> Report:
+    row = replace(ROW, slices=1, accepted=1, policy="majority:2/2")
+    return verify_folder(save(row, [SliceValue(0, LONG[0])], folder / "out", evidence))
+
+
+def test_a_part_of_a_slice_verifies(tmp_path: Path) -> None:
+    assert texts(narrowed_report(tmp_path, narrowed_evidence())) == ""
+    (line,) = [line for line in lines_of(tmp_path / "out") if line["line"] == "slice"]
+    assert (line["differing"], line["differences"]) == ([1, 2], 2)
+    assert [worker["calls"] for worker in line["workers"]] == [[], [], [1, 2]]
+    assert not any(worker["equal"] for worker in line["workers"])
+
+
+@pytest.mark.parametrize(
+    ("evidence", "fault"),
+    [
+        (narrowed_evidence(encode([2, 4])), "is said to agree, and does not"),
+        (narrowed_evidence(calls=(0, 2)), "signed results of other calls than are named"),
+        (narrowed_evidence(calls=(1, 3)), "is said to agree, and does not"),
+        (narrowed_evidence(calls=()), "signed results of other calls than are named"),
+        (narrowed_evidence(agrees=False), "1 peers agree with its result, and majority:2/2 needs 2"),
+    ],
+)
+def test_a_part_that_is_another_is_found(tmp_path: Path, evidence: list[Any], fault: str) -> None:
+    assert fault in texts(narrowed_report(tmp_path, evidence))
+
+
+def test_parts_alone_are_not_enough(tmp_path: Path) -> None:
+    head, *batches, told = narrowed_evidence()
+    bob = told.parts[2]
+    kept = [batch for batch in batches if batch.name == bob.batch]
+    report = narrowed_report(tmp_path, [head, *kept, replace(told, parts=(bob,))])
+    assert "nobody has signed its result as a whole" in texts(report)
+
+
+def test_a_slice_that_has_no_calls_to_compare_is_told(tmp_path: Path) -> None:
+    head, *batches, told = narrowed_evidence()
+    data = encode("no list")
+    row = replace(ROW, slices=1, accepted=1)
+    folder = save(
+        row,
+        [SliceValue(0, LONG[0])],
+        tmp_path / "out",
+        [head, *batches, replace(told, value=data, digest=digest(data), size=len(data))],
+    )
+    assert "can't be told apart by calls" in texts(verify_folder(folder))

@@ -131,6 +131,19 @@ async def test_a_hit_is_told_and_what_is_taken_back_is_left_out_of_an_early_end(
     assert decode((await host.finish(9, partial=True)).data) == ["y", "lie", "x6"]
 
 
+async def test_differing_calls_are_found_and_put_together(open_host: OpenHost) -> None:
+    host = await open_host(PLAIN, over="range(100, 120)")
+    given = (await host.cut(20, 1)).cuts[0][1]
+    right, wrong = encode(list(range(20))), encode([*range(13), -1, *range(14, 20)])
+    found = await host.differ(given, 20, [right, wrong, b"\xff"], (2,), 5)
+    assert found.counts == (0, 1, None) and found.places == ((), (13,), ())
+    assert found.narrowed == (2, 13) and open_input(found.input) == [102, 113]
+    assert await host.compose(wrong, (13,), encode([13])) == right
+    assert await host.compose(wrong, (13,), b"\xff") is None
+    none = await host.differ(given, 20, [right, wrong], (), 0)
+    assert none.counts == (0, 1) and none.narrowed == () and none.input == b""
+
+
 async def test_a_reduce_that_raises_is_the_users_failure(open_host: OpenHost) -> None:
     host = await open_host("def join(a, b):\n    return a / b\n\n" + PLAIN, options=", reduce=join")
     with pytest.raises(TaskError, match="ZeroDivisionError") as caught:

@@ -12,6 +12,8 @@ from peernet.sandbox import Limits, Outcome
 
 pytestmark = pytest.mark.real
 
+LIMITS = Limits(seconds=30.0)
+
 Run = Callable[..., Awaitable[Outcome]]
 Values = Callable[[Outcome], Any]
 
@@ -26,6 +28,37 @@ async def test_the_function_is_called_for_each_input(run: Run, values: Values) -
 async def test_a_whole_slice_is_called_once(run: Run, values: Values) -> None:
     source = "def task(batch):\n    return sum(batch)\n"
     assert values(await run(source, 1, 2, 3, options=", whole_slice=True")) == [6]
+
+
+NARROWED = """
+import random
+def task(n):
+    if n == 5:
+        raise ValueError("no")
+    return n, peernet.rng().random()
+"""
+
+
+async def test_some_calls_of_a_slice_run_as_they_do_within_it(open_box: Any, inputs: Any, values: Values) -> None:
+    box = await open_box(NARROWED, options=", on_error='skip'")
+
+    async def results(*given: int, calls: tuple[int, ...] = ()) -> Any:
+        return values(await box.run(inputs(*given), LIMITS, lambda: None, seed=b"s" * 16, calls=calls))
+
+    whole = await results(*range(8))
+    assert await results(3, 5, 6, calls=(3, 5, 6)) == [whole[3], whole[5], whole[6]]
+
+
+async def test_a_failure_of_a_call_alone_has_its_number_in_the_slice(open_box: Any, inputs: Any) -> None:
+    box = await open_box(NARROWED)
+    outcome = await box.run(inputs(4, 5), LIMITS, lambda: None, calls=(14, 15))
+    assert (outcome.status, outcome.call) == ("error", 15)
+
+
+async def test_inputs_that_are_not_those_of_the_calls_are_an_error(open_box: Any, inputs: Any) -> None:
+    box = await open_box(NARROWED)
+    outcome = await box.run(inputs(1, 2, 3), LIMITS, lambda: None, calls=(1, 2))
+    assert outcome.status == "error" and "3 inputs came for 2 calls" in outcome.error
 
 
 async def test_a_task_that_raises_is_told_with_the_users_frames(run: Run) -> None:

@@ -34,12 +34,14 @@ class Checking:
             self._job.crew.trust.meet(peer)
 
     def agreed(self, entry: Slice, key: Key) -> None:
-        """Results of a slice agree, and none differs: each has passed a check, by the best of the others."""
+        """Results of a slice agree, and none differs: each has passed a check, by the best of the others. But
+        those who were asked for a few calls alone knew that these are in dispute: that they were right says
+        little."""
         if not self._job.policy.retains or key[0] in UNPROVEN:
             return
         votes = [vote for vote in entry.votes.values() if vote.key == key]
         for vote in votes:
-            if vote.trusted or vote.peer in entry.checked or len(votes) < 2:
+            if vote.trusted or vote.calls or vote.peer in entry.checked or len(votes) < 2:
                 continue
             weight, voucher = max(
                 (1.0, b"") if other.trusted else (self._job.crew.trust.credibility(other.peer), other.peer)
@@ -64,11 +66,15 @@ class Checking:
         """A slice is accepted: those who agree with it have passed a check, if there are several, and those who do
         not have failed one."""
         self._job.evidence.settled(entry, key)
-        self._job.policy.settled(entry.votes.values(), key)
+        # What differs on a few calls alone is wrong only if somebody got there what is accepted: else a call may
+        # come out differently on its own, or what is accepted differs elsewhere.
+        sound = any(vote.calls and vote.key == key for vote in entry.votes.values())
+        judged = [vote for vote in entry.votes.values() if sound or not vote.calls]
+        self._job.policy.settled(judged, key)
         if not self._job.policy.retains:
             return
         self.agreed(entry, key)
-        for vote in list(entry.votes.values()):
+        for vote in judged:
             if vote.key != key and not vote.trusted:
                 agreeing = sum(other.key == key for other in entry.votes.values())
                 self._strike(entry, vote.peer, f"is not the one that {agreeing} others have")
@@ -162,7 +168,7 @@ class Checking:
             self._without(job.slices.undecided[index], peer)
         for entry in job.slices.retained.of(peer):
             key, rest = entry.key, [vote for vote in entry.votes.values() if vote.peer != peer]
-            if job.policy.decide(rest) != key:
+            if entry.decide(job.policy, rest) != key:
                 self.take_back(entry)
                 self._without(entry, peer)
         job.changed()

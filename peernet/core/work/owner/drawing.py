@@ -156,6 +156,7 @@ class Drawing:
         job, now, config = self._job, self._job.ctx.now, self._job.ctx.config.work
         seconds = job.sizing.limit(job.record.timeout, entry.stretches, job.ctx.config.box.seconds)
         queued = len(job.leases.of(peer).out)
+        part = job.narrowing.lends(entry, peer)
         entry.attempts += 1
         lease = Lease(
             id=LeaseId(job.ctx.secret(16)),
@@ -167,6 +168,7 @@ class Drawing:
             due=now.mono + seconds + min(seconds * queued, config.late_queue) + config.late_margin,
             granted=now.wall,
             since=now.mono,
+            part=part,
         )
         job.leases.add(lease)
         entry.leases[lease.id] = lease
@@ -176,10 +178,10 @@ class Drawing:
         job.seats.want(seat, seat.want - 1)
         job.seated(peer)
         job.save_lease(lease)
-        given = entry.input
+        given = entry.input if part is None or part.input is None else part.input
         payload = WirePayload(given.digest, given.size, given.inline)
         seed = slice_seed(job.record.secret, entry.index)
-        return LeaseGrant(lease.id, lease.attempt, seconds, entry.calls, payload, seed)
+        return LeaseGrant(lease.id, lease.attempt, seconds, entry.calls, payload, seed, lease.calls)
 
     def _recall_unwanted(self) -> None:
         job = self._job

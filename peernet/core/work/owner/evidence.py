@@ -9,12 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from peernet.core.records import BatchRecord, EvidenceRecord, PartRecord
+from peernet.core.work.owner.disputes import Dispute
 from peernet.core.work.owner.slices import Slice
 from peernet.core.work.votes import Key, Vote
 from peernet.identity.digest import digest
 
 if TYPE_CHECKING:
     from peernet.core.work.owner.job import Job
+
+_NONE = Dispute()
+"""That of a slice whose results have not differed."""
 
 
 class Evidence:
@@ -42,18 +46,39 @@ class Evidence:
         moves by it."""
         job = self._job
         votes = sorted(entry.votes.values(), key=lambda vote: vote.key != key)  # those that agree stay
-        told = [_part(vote, key) for vote in votes]
-        told += (_part(vote, key, counts=False) for vote in entry.dropped)
-        parts = tuple(told[: job.ctx.config.trust.evidence_parts])
-        reached = job.policy.reached(entry.votes.values(), key)
-        job.ctx.save(EvidenceRecord(job.id, entry.index, entry.calls, reached, parts))
+        dispute = entry.dispute or _NONE
+        told = [_part(vote, key, dispute) for vote in votes]
+        told += (_part(vote, key, dispute, counts=False) for vote in entry.dropped)
+        job.ctx.save(
+            EvidenceRecord(
+                job=job.id,
+                index=entry.index,
+                calls=entry.calls,
+                reached=entry.reached(job.policy, key),
+                parts=tuple(told[: job.ctx.config.trust.evidence_parts]),
+                differing=dispute.differing,
+                differences=dispute.total,
+            )
+        )
 
     def taken_back(self, entry: Slice) -> None:
         """A slice is accepted no more."""
         self._job.ctx.forget(EvidenceRecord.space, self._job.id + entry.index.to_bytes(8, "big"))
 
 
-def _part(vote: Vote, key: Key, *, counts: bool = True) -> PartRecord:
+def _part(vote: Vote, key: Key, dispute: Dispute, *, counts: bool = True) -> PartRecord:
     status, signed = vote.signed
     agrees = vote.key == key
-    return PartRecord(vote.peer, vote.lease, status, signed, agrees, vote.trusted, vote.audit, vote.batch, counts)
+    return PartRecord(
+        peer=vote.peer,
+        lease=vote.lease,
+        status=status,
+        digest=signed,
+        agrees=agrees,
+        trusted=vote.trusted,
+        audit=vote.audit,
+        batch=vote.batch,
+        counts=counts,
+        calls=vote.calls,
+        shares=not (agrees or vote.calls) and vote.key[1] in dispute.shares,
+    )

@@ -36,6 +36,8 @@ UNWANTED = "its results are not wanted"
 MOST_SECONDS = 1e9
 """CPU seconds that one receipt can name: the bound of its field."""
 
+_OTHER_CALLS = "a result of other calls than were lent"
+
 
 class Intake:
     """Takes the results of one job."""
@@ -156,7 +158,9 @@ class Intake:
             return self._repeated(result, entry.votes[peer].signed if peer in entry.votes else None)
         if lease.claim is not None:
             return self._repeated(result, (lease.claim.status, lease.claim.digest))
-        fault = _bad_bytes(result, inline, job.ctx.config.box.result)
+        fault = (
+            _OTHER_CALLS if result.only != lease.calls else _bad_bytes(result, inline, job.ctx.config.box.result)
+        )
         if fault:
             self._withheld(lease, bar=True)
             return fault
@@ -178,6 +182,8 @@ class Intake:
             return "a result for another peer's lease"
         if spent.key is not None:
             return self._repeated(result, spent.key)
+        if result.only != spent.calls:
+            return _OTHER_CALLS
         self._job.verdicts.audit_spent(result, spent, key)
         return ""
 

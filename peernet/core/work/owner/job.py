@@ -1,8 +1,8 @@
 """One running job of this owner: its tables, how leases end, and how the job itself ends, exactly once.
 
 Each concern has its own file and works on the tables held here: `hosting` asks the job host to cut, fold and
-finish; `drawing` grants and recalls; `intake` takes results, `showing` has the project look at them, `verdicts`
-judges them; `watch` looks after time; `offering` spreads the word.
+finish; `drawing` grants and recalls; `intake` takes results, `showing` has the project look at them, `narrowing`
+has those that differ compared; `verdicts` judges them; `watch` looks after time; `offering` spreads the word.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from peernet.core.work.owner.fitting import Fitting
 from peernet.core.work.owner.hosting import Hosting
 from peernet.core.work.owner.intake import Intake
 from peernet.core.work.owner.leases import OUT, Lease, LeaseTable
+from peernet.core.work.owner.narrowing import Narrowing
 from peernet.core.work.owner.offering import Offering
 from peernet.core.work.owner.proving import Proving
 from peernet.core.work.owner.retention import Retention
@@ -66,6 +67,7 @@ class Job:
         self.drawing = Drawing(self)
         self.intake = Intake(self)
         self.showing: Showing = Comparing(self) if record.compares else Proving(self)
+        self.narrowing = Narrowing(self)
         self.verdicts = Verdicts(self)
         self.checking = Checking(self)
         self.evidence = Evidence(self)
@@ -102,6 +104,7 @@ class Job:
             self.drawing.draw()
             self.hosting.pump()
             self.showing.pump()
+            self.narrowing.pump()
             self._changed = False
         # A handle may flush twice, when messages to this peer's own worker bring answers; watchers hear once.
         note = Note("job", job=self.id)
@@ -194,6 +197,8 @@ class Job:
             lease.state,
             lease.granted,
             batch=lease.batch,
+            calls=lease.calls,
+            base=None if lease.part is None else lease.part.base.digest,
         )
         self.ctx.save(msgspec.structs.replace(record, **result) if result else record)
 

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Literal
 
+from peernet.core.work.owner.disputes import Narrowed
 from peernet.core.work.votes import Key
 from peernet.types import LeaseId, PeerId
 from peernet.wire.signed import SliceResult
@@ -48,7 +49,7 @@ class Lease:
     seconds: how long it may run. due: monotonic time from which it is late. granted: wall time; since: the same
     on the monotonic clock. trusted: the peer was trusted when it was granted. claim: the signed result whose bytes
     are still being pulled. restored: it was given before a restart, and may never have arrived. batch: names
-    the signed batch that its result came in (`BatchRecord`).
+    the signed batch that its result came in (`BatchRecord`). part: what was lent where it is not the whole slice.
     """
 
     id: LeaseId
@@ -64,15 +65,23 @@ class Lease:
     batch: bytes = b""
     claim: SliceResult | None = None
     restored: bool = False
+    part: Narrowed | None = None
+
+    @property
+    def calls(self) -> tuple[int, ...]:
+        """The calls that were lent; empty for all of them."""
+        return () if self.part is None else self.part.calls
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """A lease that is settled. key: what it returned, or None if it never did."""
+    """A lease that is settled. key: what it returned, or None if it never did. calls: that were lent; empty for
+    all of them."""
 
     peer: PeerId
     index: int
     key: Key | None
+    calls: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -132,7 +141,7 @@ class LeaseTable:
         settled already is given the key that it returned since."""
         if self.known.pop(lease.id, None) is None:
             if lease.id in self.spent and key is not None:
-                self.spent[lease.id] = Spent(lease.peer, lease.index, key)
+                self.spent[lease.id] = Spent(lease.peer, lease.index, key, lease.calls)
             return
         if lease.state in OUT:
             held = self.held[lease.peer]
@@ -141,7 +150,7 @@ class LeaseTable:
             if not held.out:
                 del self.held[lease.peer]
             self.live -= lease.state in LIVE
-        self.spent[lease.id] = Spent(lease.peer, lease.index, key)
+        self.spent[lease.id] = Spent(lease.peer, lease.index, key, lease.calls)
         if len(self.spent) > self._spent_limit:
             self.spent.popitem(last=False)
 

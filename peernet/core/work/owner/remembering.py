@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from peernet.core.effects import PinBlob
 from peernet.core.records import EvidenceRecord, LeaseRecord, OutcomeRecord, PartRecord, SliceRecord
+from peernet.core.work.owner.disputes import Dispute, Narrowed
 from peernet.core.work.owner.slices import MOST_DROPPED, Slice
 from peernet.core.work.votes import Key, Vote
 from peernet.types import LeaseId, Payload
@@ -30,6 +31,7 @@ def remember(
     back, by their ids."""
     key: Key = ("ok", outcome.value.digest)
     entry = Slice(record.index, job.slices.calls - record.calls, record.calls, record.input, "accepted", key=key)
+    entry.dispute = _dispute(evidence, outcome)
     for part in evidence.parts:
         vote = _vote(job, part, outcome, leases.get(part.lease))
         if part.counts and (vote.value is not None or vote.key[0] != "ok"):
@@ -52,8 +54,10 @@ def _vote(job: Job, part: PartRecord, outcome: OutcomeRecord, lease: LeaseRecord
     accepted = outcome.value
     key: Key = ("ok", accepted.digest) if part.agrees else (part.status, part.digest)
     value: Payload | None = accepted if part.agrees else None
-    if not part.agrees and part.status == "ok" and lease is not None:
+    if not part.agrees and part.status == "ok" and lease is not None and lease.status == "ok":
         value = lease.value
+        if part.calls and value is not None:
+            key = ("ok", value.digest)  # of the whole that its part makes
     return Vote(
         peer=part.peer,
         trusted=job.trusted(part.peer),
@@ -65,5 +69,22 @@ def _vote(job: Job, part: PartRecord, outcome: OutcomeRecord, lease: LeaseRecord
         cpu_seconds=lease.cpu_seconds if lease is not None else 0.0,
         batch=part.batch,
         audit=part.audit,
-        said=part.digest if part.agrees and part.digest != accepted.digest else None,
+        said=part.digest if part.digest != key[1] else None,
+        calls=part.calls,
+    )
+
+
+def _dispute(evidence: EvidenceRecord, outcome: OutcomeRecord) -> Dispute | None:
+    """Return what was known of the calls in which results differed. Where some were executed by themselves, with
+    the result that was accepted, that has the other calls."""
+    if not evidence.differing:
+        return None
+    calls = next((part.calls for part in evidence.parts if part.calls and part.agrees), ())
+    return Dispute(
+        narrowed=Narrowed(calls, outcome.value) if calls else None,
+        lent=bool(calls),
+        shares=frozenset((outcome.value.digest, *(part.digest for part in evidence.parts if part.shares))),
+        whole=not calls and any(part.calls for part in evidence.parts),
+        differing=evidence.differing,
+        total=evidence.differences,
     )

@@ -9,12 +9,13 @@ from peernet.core.context import Context
 from peernet.core.effects import PinBlob
 from peernet.core.records import EvidenceRecord, JobRecord, LeaseRecord, OutcomeRecord, SliceRecord
 from peernet.core.work.owner.crew import Crew
+from peernet.core.work.owner.disputes import Dispute, Narrowed
 from peernet.core.work.owner.job import Job
 from peernet.core.work.owner.leases import OUT, Lease
 from peernet.core.work.owner.remembering import remember
 from peernet.core.work.owner.slices import Slice
 from peernet.core.work.votes import Vote, differ, signed
-from peernet.types import JobId, LeaseId, Payload
+from peernet.types import Digest, JobId, LeaseId, Payload
 from peernet.wire.signed import SliceResult
 
 
@@ -50,8 +51,14 @@ def restore_job(ctx: Context, crew: Crew, image: JobImage) -> Job:
         job.slices.add_accepted(record.calls)
         if record.index in kept:
             remember(job, record, accepted[record.index], evidence[record.index], returned)
+    narrowed = []
     for lease in leases:
-        _restore_lease(job, lease, accepted)
+        if lease.calls and lease.state != "returned" and lease.index in job.slices.undecided:
+            narrowed.append(lease)
+        else:
+            _restore_lease(job, lease, accepted)
+    for lease in narrowed:
+        _restore_narrowed(job, job.slices.undecided[lease.index], lease)
     for entry in list(job.slices.undecided.values()):
         _restore_state(job, entry)
     return job
@@ -117,6 +124,43 @@ def _restore_lease(job: Job, record: LeaseRecord, accepted: dict[int, OutcomeRec
         job.showing.resume(lease, claim, record.value)
 
 
+def _restore_narrowed(job: Job, entry: Slice, record: LeaseRecord) -> None:
+    """Take in a lease on some calls of a slice, which has not returned. Where the results that it began from are
+    not here any more it is let go, and so is one of this peer's own worker."""
+    lease = _lease_of(job, record)
+    claimed = record.status != "" and record.value is not None
+    base = next((vote.value for vote in entry.votes.values() if _is_base(vote, record)), None)
+    job.leases.add(lease)
+    if base is None or (lease.peer == job.ctx.me and not claimed) or record.state == "recalled":
+        job.leases.settle(lease, None)
+        return
+    entry.attempts += 1
+    entry.leases[lease.id] = lease
+    lease.part = _lent(entry, record.calls, base)
+    if record.value is None or not claimed:
+        return
+    claim = _claim_of(record, record.value)
+    if record.value.inline is None:
+        job.intake.resume(lease, claim)
+    else:
+        job.narrowing.resume(lease, claim, record.value)
+
+
+def _is_base(vote: Vote, record: LeaseRecord) -> bool:
+    """Whether a vote's result has the calls that were not lent."""
+    if vote.value is None:
+        return False
+    return vote.value.digest == record.base or vote.calls == record.calls
+
+
+def _lent(entry: Slice, calls: tuple[int, ...], base: Payload) -> Narrowed:
+    """Remember that these calls of a slice were lent. The host is asked anew for their input."""
+    narrowed = Narrowed(calls, base)
+    if entry.dispute is None:
+        entry.dispute = Dispute(narrowed=narrowed, lent=True)
+    return narrowed
+
+
 def _is_asked_again(job: Job, entry: Slice, record: LeaseRecord) -> bool:
     """Whether a result is shown to the host once more, because how it compares with others is not on record. It is
     as if it had come in just now."""
@@ -141,6 +185,8 @@ def _restore_settled(job: Job, lease: Lease, record: LeaseRecord, accepted: dict
     entry = job.slices.retained.get(record.index)
     if entry is not None:
         entry.attempts += 1
+        if lease.part is not None and entry.dispute is not None and entry.dispute.narrowed is not None:
+            lease.part = entry.dispute.narrowed
     is_out = record.state in OUT and lease.peer != job.ctx.me
     if entry is not None and (is_out or any(vote.lease == lease.id for vote in entry.votes.values())):
         entry.leases[lease.id] = lease
@@ -152,6 +198,7 @@ def _restore_settled(job: Job, lease: Lease, record: LeaseRecord, accepted: dict
     digest = outcome.value.digest if outcome is not None else None
     if record.value is not None:
         digest = record.value.digest
+    digest = record.said or digest
     job.leases.settle(lease, signed((status, digest)) if status and digest is not None else None)
 
 
@@ -166,6 +213,8 @@ def _restore_vote(job: Job, entry: Slice, lease: Lease, record: LeaseRecord) -> 
     entry.leases[lease.id] = lease
     if value.inline is None and record.status == "ok":
         job.ctx.emit(PinBlob(value.digest, job.host))
+    if record.calls and record.status == "ok":
+        lease.part = _lent(entry, record.calls, value)
     vote = Vote(
         peer=record.peer,
         trusted=job.trusted(record.peer),
@@ -176,6 +225,8 @@ def _restore_vote(job: Job, entry: Slice, lease: Lease, record: LeaseRecord) -> 
         traceback=record.traceback,
         cpu_seconds=record.cpu_seconds,
         batch=record.batch,
+        said=record.said,
+        calls=record.calls,
     )
     job.slices.add_vote(entry, vote)
 
@@ -212,6 +263,7 @@ def _lease_of(job: Job, record: LeaseRecord) -> Lease:
         state=record.state,
         restored=True,
         batch=record.batch,
+        part=Narrowed(record.calls, Payload(record.base or Digest(b""), 0)) if record.calls else None,
     )
 
 
@@ -225,4 +277,5 @@ def _claim_of(record: LeaseRecord, value: Payload) -> SliceResult:
         wall_seconds=record.wall_seconds,
         error=record.error,
         traceback=record.traceback,
+        only=record.calls,
     )

@@ -109,6 +109,8 @@ def inline_bytes(payload: Payload | None) -> int:
 
 
 def held_bytes(entry: Slice) -> int:
-    """Return the inline bytes that a slice keeps in memory: its input, and each distinct result once."""
+    """Return the inline bytes that a slice keeps in memory: its inputs, and each distinct result once."""
     distinct = {vote.value.digest: vote.value for vote in entry.votes.values() if vote.value is not None}
-    return inline_bytes(entry.input) + sum(map(inline_bytes, distinct.values()))
+    narrowed = entry.dispute.narrowed if entry.dispute is not None else None
+    extra = inline_bytes(narrowed.input) if narrowed is not None else 0
+    return inline_bytes(entry.input) + extra + sum(map(inline_bytes, distinct.values()))

@@ -23,6 +23,7 @@ from peernet.core.effects import Note, Review
 from peernet.core.events import Failed, Outcome, Reviewed
 from peernet.core.records import EvidenceRecord, JobRecord, PartRecord, RetractedRecord, ReviewRecord
 from peernet.core.work.owner.crew import Crew
+from peernet.core.work.partial import decide
 from peernet.core.work.policies import Policy, for_job
 from peernet.core.work.reviews import LAST_INDEX
 from peernet.core.work.stats import decode_stats
@@ -136,11 +137,12 @@ class Reviewing:
 
     def _is_believed(self, policy: Policy, job: JobRecord, entry: EvidenceRecord, peer: PeerId) -> bool:
         votes = [self._vote(job, part) for part in entry.parts if part.counts and part.peer != peer]
-        return policy.decide(votes) == _ACCEPTED
+        shares = frozenset(part.digest for part in entry.parts if part.shares)
+        return decide(policy, votes, shares) == _ACCEPTED
 
     def _vote(self, job: JobRecord, part: PartRecord) -> Vote:
         key = _ACCEPTED if part.agrees else (part.status, part.digest)
-        return Vote(part.peer, self._trusted(job, part.peer), key, part.lease)
+        return Vote(part.peer, self._trusted(job, part.peer), key, part.lease, calls=part.calls)
 
     def _trusted(self, job: JobRecord, peer: PeerId) -> bool:
         return peer == self._ctx.me or peer in self._ctx.mine or peer in job.trusted

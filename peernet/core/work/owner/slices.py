@@ -15,10 +15,12 @@ result is in the journal.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from peernet.core.work import partial
+from peernet.core.work.owner.disputes import Dispute
 from peernet.core.work.owner.leases import LIVE, OUT, Lease
 from peernet.core.work.owner.pool import Pool
 from peernet.core.work.owner.retention import Retention, held_bytes, inline_bytes
@@ -61,9 +63,10 @@ class Slice:
     losses: workers that went down while they ran it, each trusted one as often as it did. downs: how often each
     did. stretches: times that it exceeded a limit of the owner's own making. retries: times that it failed and was
     tried again. barred: peers that withheld this slice's bytes, went down with it too often, or failed. held:
-    its one vote waits for what else its peer returns. key: what was accepted. checked: voters whose results here
-    have counted as checks passed; struck: as failed.
-    dropped: the latest votes that count no more, because their peers were shut out, without their bytes.
+    it waits for what else one of its voters returns, `waits_for`. key: what was accepted. checked: voters whose
+    results here have counted as checks passed; struck: as failed. dropped: the latest votes that count no more,
+    because their peers were shut out, without their bytes. dispute: what is known of the calls in which its
+    results differ, once they have.
     """
 
     index: int
@@ -80,10 +83,12 @@ class Slice:
     retries: int = 0
     barred: tuple[PeerId, ...] = ()
     held: bool = False
+    waits_for: PeerId | None = None
     key: Key | None = None
     checked: tuple[PeerId, ...] = ()
     struck: tuple[PeerId, ...] = ()
     dropped: tuple[Vote, ...] = ()
+    dispute: Dispute | None = None
 
     def may_lease(self, peer: PeerId) -> bool:
         """Return whether a peer may get a lease: it holds none, has no vote, and withheld nothing."""
@@ -98,14 +103,55 @@ class Slice:
 
     def missing(self, policy: Policy) -> int:
         """Return how many more leases it needs now."""
-        if self.held:
+        if self.held or self.asking:
             return 0
         live = trusted = 0
         for lease in self.leases.values():
             if lease.state in LIVE:
                 live += 1
                 trusted += lease.trusted
-        return policy.missing(self.votes.values(), live, trusted > 0)
+        if self.dispute is None:
+            return policy.missing(self.votes.values(), live, trusted > 0)
+        return partial.missing(policy, self.votes.values(), live, trusted > 0)
+
+    @property
+    def asking(self) -> bool:
+        """Whether the job host is looking for the calls in which its results differ."""
+        return self.dispute is not None and self.dispute.asking
+
+    def decide(self, policy: Policy, votes: Collection[Vote] | None = None) -> Key | None:
+        """Return the result that is believed on its votes, or on some of them; None while there is none."""
+        given = self.votes.values() if votes is None else votes
+        if self.dispute is None:
+            return policy.decide(given)
+        return partial.decide(policy, given, self.dispute.shares)
+
+    def reached(self, policy: Policy, key: Key) -> float:
+        """Return how probable it is that a result is right, as `Policy.reached`."""
+        if self.dispute is None:
+            return policy.reached(self.votes.values(), key)
+        return partial.reached(policy, self.votes.values(), self.dispute.shares, key)
+
+    def narrows(self, policy: Policy) -> bool:
+        """Whether the next lease is on the calls in dispute alone."""
+        dispute = self.dispute
+        if self.state == "accepted" or dispute is None or dispute.whole or dispute.asking:
+            return False
+        if dispute.narrowed is None or dispute.narrowed.input is None:
+            return False
+        return partial.narrowing_helps(policy, self.votes.values(), dispute.shares)
+
+    def pivot(self, policy: Policy) -> Vote | None:
+        """Return the one vote on which it depends whether the slice is accepted: its only one, or the only one on
+        the whole of what is believed of the calls in dispute."""
+        votes = self.votes.values()
+        if len(votes) == 1:
+            return next(iter(votes))
+        key = policy.decide(votes) if self.dispute is not None else None
+        if key is None or key[0] != "ok" or not policy.retains:
+            return None
+        whole = partial.whole_of(votes, key)
+        return whole[0] if len(whole) == 1 and policy.decide(whole) != key else None
 
     def went_down(self, peer: PeerId, *, trusted: bool) -> None:
         """Note that a peer went down while it ran this. It may be the slice's fault, or the peer's own doing: one
@@ -240,24 +286,29 @@ class SliceTable:
         name_anew(entry, gone.key)
         self.bytes += held_bytes(entry) - before
 
-    def hold(self, entry: Slice) -> None:
-        """Let a slice with one vote wait for what else its peer returns."""
-        (peer,) = entry.votes
-        entry.held = True
+    def hold(self, entry: Slice, peer: PeerId) -> None:
+        """Let a slice wait for what else one of its voters returns."""
+        entry.held, entry.waits_for = True, peer
         self.held.add(entry.index)
         self._held_of[peer] = self._held_of.get(peer, 0) + 1
         self.place(entry)
 
     def release(self, entry: Slice) -> None:
         """Let a slice wait no longer, if it does. `place` it when its votes are settled."""
-        if not entry.held:
+        peer = entry.waits_for
+        if peer is None:
             return
-        (peer,) = entry.votes
-        entry.held = False
+        entry.held, entry.waits_for = False, None
         self.held.discard(entry.index)
         self._held_of[peer] -= 1
         if not self._held_of[peer]:
             del self._held_of[peer]
+
+    def disputed_over(self, entry: Slice, dispute: Dispute) -> None:
+        """Take in what is known of the calls in which a slice's results differ. `place` it then."""
+        before = held_bytes(entry)
+        entry.dispute = dispute
+        self.bytes += held_bytes(entry) - before
 
     def checking(self, peer: PeerId) -> int:
         """Return how many of a peer's results others are asked to repeat."""
@@ -313,7 +364,8 @@ class SliceTable:
                 continue
             assert (index in self.fresh or index in self.partial) == (entry.missing(self._policy) > 0)
             assert (index in self.fresh) == (not entry.leases and not entry.votes and not entry.barred)
-            assert self._policy.decide(entry.votes.values()) is None
+            assert entry.decide(self._policy) is None
+            assert entry.held == (entry.waits_for is not None) and not (entry.held and entry.asking)
             if entry.state == "open":
                 assert not any(lease.state in OUT for lease in entry.leases.values())
         assert len(self.fresh) + len(self.partial) + len(self.held) <= len(self.undecided)

@@ -42,7 +42,9 @@ class Verdicts:
         """Count a result whose bytes are here, and whose batch is on record; where the project has a say, when its
         host has spoken."""
         key: Key = (result.status, result.digest)
-        if value is not None and self._job.showing.wants(lease.index, value):
+        if lease.part is not None:
+            self._job.narrowing.take(lease, result, value)
+        elif value is not None and self._job.showing.wants(lease.index, value):
             self._job.showing.take(lease, result, value)
         else:
             self.counted(lease, result, value, self._job.showing.key(lease.index, key))
@@ -54,7 +56,7 @@ class Verdicts:
         job.leases.advance(lease, "returned")
         job.seated(lease.peer)
         job.tally.returned(lease.peer, result.cpu_seconds)
-        if result.status == "ok":
+        if result.status == "ok" and lease.part is None:
             self._measure(lease, result)
         entry = job.slices.undecided.get(lease.index)
         if entry is None:
@@ -69,10 +71,19 @@ class Verdicts:
         else:
             self._vote(entry, lease, result, value, key)
 
+    def set_aside(self, lease: Lease, result: SliceResult) -> None:
+        """Take a result on a few calls of a slice that is decided, and of which the rest is not here any more."""
+        job, key = self._job, (result.status, result.digest)
+        job.leases.advance(lease, "returned")
+        job.seated(lease.peer)
+        job.tally.returned(lease.peer, result.cpu_seconds)
+        self._record(lease, result, None, key)
+        job.leases.settle(lease, key)
+
     def audit_spent(self, result: SliceResult, spent: Spent, key: Key) -> None:
         """Count the first result of a lease that had been given up."""
         job = self._job
-        job.leases.spent[result.lease] = Spent(spent.peer, spent.index, key)
+        job.leases.spent[result.lease] = Spent(spent.peer, spent.index, key, spent.calls)
         job.tally.returned(spent.peer, result.cpu_seconds)
         self._compare(spent, key)
         job.changed()
@@ -81,7 +92,7 @@ class Verdicts:
         """Decide a slice on its votes, if they decide it. Also called when votes come back from the journal."""
         job = self._job
         votes = entry.votes.values()
-        key = job.policy.decide(votes)
+        key = entry.decide(job.policy)
         if key is not None and entry.state == "open":
             # Its last lease was lost, and then a vote of before came to be believed.
             job.slices.advance(entry, "revived")
@@ -90,7 +101,7 @@ class Verdicts:
             kinds = len({vote.key for vote in votes})
             job.fail(
                 "disputed",
-                f"{job.name_slice(entry)}: {len(votes)} peers returned {kinds} different results, "
+                f"{job.name_slice(entry)}: {len(votes)} peers returned {kinds} different results{told_of(entry)}, "
                 f"and {job.policy.unmet}",
                 next((vote.traceback for vote in votes if vote.key[0] == UNCHECKED), ""),
             )
@@ -102,14 +113,16 @@ class Verdicts:
             self._fail(entry, key)
 
     def _wait(self, entry: Slice) -> None:
-        """An undecided slice is leased once more, or waits for what else its one peer returns."""
+        """An undecided slice is leased once more, or waits: for the host, or for what else a peer returns."""
         job = self._job
-        if len(entry.votes) == 1 and not entry.leased:
-            (vote,) = entry.votes.values()
-            others = job.slices.checking(vote.peer) - (not entry.held)
-            if job.policy.holds(vote, others):
-                if not entry.held:
-                    job.slices.hold(entry)
+        job.narrowing.look(entry)
+        vote = entry.pivot(job.policy) if not (entry.leased or entry.asking) else None
+        if vote is not None:
+            held = entry.waits_for == vote.peer
+            if job.policy.holds(vote, job.slices.checking(vote.peer) - (not held)):
+                if not held:
+                    job.slices.release(entry)
+                    job.slices.hold(entry, vote.peer)
                 return
         job.slices.release(entry)
         job.slices.place(entry)
@@ -121,7 +134,7 @@ class Verdicts:
         job.slices.add_vote(entry, self._vote_of(lease, result, value, counts))
         if job.record.checks:
             job.checking.shown(entry, lease.peer)
-        key = job.policy.decide(entry.votes.values())
+        key = entry.decide(job.policy)
         if not differed and differ(entry.votes.values()):
             job.tally.disagreements += 1
         if key is None and entry.state == "leased" and differ(entry.votes.values()):
@@ -205,7 +218,7 @@ class Verdicts:
         self._record(lease, result, value if differs else None, key)
         job.leases.settle(lease, vote.signed)
         if retained is None:
-            self._compare(Spent(lease.peer, lease.index, key), key)
+            self._compare(Spent(lease.peer, lease.index, key, lease.calls), key)
         elif job.checking.audited(retained, lease, vote):
             self.judge(retained)
 
@@ -221,6 +234,7 @@ class Verdicts:
             traceback=result.traceback,
             cpu_seconds=result.cpu_seconds,
             batch=lease.batch,
+            calls=lease.calls,
         )
 
     def _compare(self, spent: Spent, key: Key) -> None:
@@ -228,7 +242,7 @@ class Verdicts:
         project has a say, another one may be as right."""
         job = self._job
         decided = job.slices.recent.get(spent.index)
-        if decided is None:
+        if decided is None or spent.calls:
             return
         if decided.key == key:
             job.tally.agreed(spent.peer)
@@ -245,6 +259,7 @@ class Verdicts:
             traceback=result.traceback,
             cpu_seconds=result.cpu_seconds,
             wall_seconds=result.wall_seconds,
+            said=result.digest if key[1] != result.digest else None,
         )
 
     def _measure(self, lease: Lease, result: SliceResult) -> None:
@@ -252,3 +267,16 @@ class Verdicts:
         job = self._job
         calls = job.slices.undecided[lease.index].calls if lease.index in job.slices.undecided else 0
         job.sizing.measured(calls, min(result.wall_seconds, job.ctx.now.mono - lease.since))
+
+
+def told_of(entry: Slice) -> str:
+    """Return in which calls the results of a slice differ, for people; empty where that is not known."""
+    dispute = entry.dispute
+    if dispute is None or not dispute.differing:
+        return ""
+    named = ", ".join(str(entry.first + place) for place in dispute.differing)
+    calls = f"call {named}" if dispute.total == 1 else f"{dispute.total} calls: {named}"
+    more = " and others" if dispute.total > len(dispute.differing) else ""
+    return (
+        f" (they differ in {calls}{more}; if these peers are honest, the function does not always return the same)"
+    )

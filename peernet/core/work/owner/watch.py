@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from peernet.core.work.owner.leases import LIVE
 from peernet.core.work.owner.slices import Slice
 from peernet.core.work.owner.unheard import Unheard
+from peernet.core.work.owner.verdicts import told_of
 from peernet.types import PeerId
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Watch:
             return job.hosting.busy
         if job.intake.busy:
             return "results are being pulled from workers"
+        if job.narrowing.busy:
+            return "results that differ are being compared"
         late = sum(lease.state == "late" for lease in job.leases.known.values())
         if late and not len(job.slices.fresh):
             return f"{late} slices are late, and nobody else is there to take them"
@@ -149,7 +152,8 @@ class Watch:
         unfit = job.fitting.text()
         if entry.state == "disputed":
             kinds = len({vote.key for vote in entry.votes.values()})
-            text = f"{name}: {len(entry.votes)} peers returned {kinds} different results and nobody is left to ask"
+            text = f"{name}: {len(entry.votes)} peers returned {kinds} different results{told_of(entry)}"
+            text += " and nobody is left to ask"
         elif entry.votes:
             there = len(entry.votes)
             text = f"{name}: {there} results are there, {job.policy.unmet}, and nobody is left to ask"

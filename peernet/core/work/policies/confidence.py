@@ -64,6 +64,10 @@ class Confidence:
             return 1.0
         return weigh(self._groups(votes)).get(key, 0.0)
 
+    def suffices(self, reached: float) -> bool:
+        """See `Policy.suffices`."""
+        return reached >= self.target
+
     def missing(self, votes: Collection[Vote], live: int, trusted_live: bool) -> int:
         """See `Policy.missing`. One at a time: the next result may make further ones unnecessary."""
         if trusted_live or live or len(votes) >= self.limit:

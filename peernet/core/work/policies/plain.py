@@ -30,6 +30,10 @@ class Plain:
         """See `Policy.reached`. Numbers of equal results are no probability."""
         return float(self.believes and any(vote.trusted and vote.key == key for vote in votes))
 
+    def suffices(self, reached: float) -> bool:
+        """See `Policy.suffices`."""
+        return True
+
     def audits(self, *, trusted: bool) -> float:
         """See `Policy.audits`."""
         return 0.0

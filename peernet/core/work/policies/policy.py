@@ -38,6 +38,11 @@ class Policy(Protocol):
         the policy does not weigh probabilities."""
         ...
 
+    def suffices(self, reached: float) -> bool:
+        """Return whether a result is accepted that is right with this probability, as `reached` says it. True
+        where the policy does not weigh probabilities."""
+        ...
+
     def missing(self, votes: Collection[Vote], live: int, trusted_live: bool) -> int:
         """Return how many more leases an undecided slice needs now, if it is not held.
 

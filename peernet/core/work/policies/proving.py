@@ -48,6 +48,10 @@ class Proving:
         """See `Policy.reached`."""
         return 1.0 if key[0] == "ok" else self.inner.reached(_failures(votes), key)
 
+    def suffices(self, reached: float) -> bool:
+        """See `Policy.suffices`."""
+        return self.inner.suffices(reached)
+
     def missing(self, votes: Collection[Vote], live: int, trusted_live: bool) -> int:
         """See `Policy.missing`. One at a time: the next result may be proven."""
         return int(not live and not trusted_live and len(votes) < self.limit)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import ClassVar
 
 from peernet.core.adverts import Adverts
@@ -192,14 +193,18 @@ class Worker:
 
     def _lease(self, peer: PeerId, grant: LeaseGrant) -> Lease | None:
         """A granted slice, unless its input is not what it says or more than a box takes."""
-        sent = grant.input
+        sent, only = grant.input, grant.only
+        if only and (only[-1] >= grant.calls or any(one >= two for one, two in pairwise(only))):
+            self._ctx.refuse("grant: calls that the slice has not", peer, f"{len(only)} of {grant.calls}")
+            return None
         if sent.size > self._ctx.config.box.input:
             self._ctx.refuse("grant: input too large", peer, f"{sent.size} bytes")
             return None
         if sent.inline is not None and (len(sent.inline) != sent.size or digest(sent.inline) != sent.digest):
             self._ctx.refuse("grant: altered input", peer, f"{sent.size} bytes")
             return None
-        return Lease(grant.lease, grant.calls, Payload(sent.digest, sent.size, sent.inline), grant.seed)
+        given = Payload(sent.digest, sent.size, sent.inline)
+        return Lease(grant.lease, len(only) or grant.calls, given, grant.seed, only)
 
     def _on_recall(self, peer: PeerId, body: Body) -> Body:
         assert isinstance(body, Recall)

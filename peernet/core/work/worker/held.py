@@ -37,13 +37,15 @@ class Box(Enum):
 
 @dataclass(slots=True)
 class Lease:
-    """A slice that was lent. seed: of the random numbers that its calls draw. tries: how often fetching or running
-    it has failed through no fault of its code. box_round: which box of the job it runs in."""
+    """A slice that was lent. seed: of the random numbers that its calls draw. only: the calls of it that were
+    lent; empty for all of them. tries: how often fetching or running it has failed through no fault of its code.
+    box_round: which box of the job it runs in."""
 
     id: LeaseId
     calls: int
     input: Payload
     seed: bytes
+    only: tuple[int, ...] = ()
     tries: int = 0
     box_round: int = 0
 

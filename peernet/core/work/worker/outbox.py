@@ -35,8 +35,8 @@ class Finished:
     at: float
 
 
-def finish(lease: LeaseId, outcome: SliceOutcome, at: float) -> Finished:
-    """Return what is told to the owner about a run."""
+def finish(lease: LeaseId, outcome: SliceOutcome, at: float, only: tuple[int, ...] = ()) -> Finished:
+    """Return what is told to the owner about a run. only: the calls that it was of; empty for the whole slice."""
     value = outcome.value if outcome.status == "ok" else None
     inline = b""
     if value is not None:
@@ -56,6 +56,7 @@ def finish(lease: LeaseId, outcome: SliceOutcome, at: float) -> Finished:
         wall_seconds=_seconds(outcome.wall_seconds),
         error=" ".join(clip(outcome.error, ERROR_LIMIT).split()) if value is None else "",
         traceback=clip(outcome.traceback, TRACEBACK_LIMIT),
+        only=only,
     )
     return Finished(result, inline, len(encode_body(result)), at)
 

@@ -147,7 +147,14 @@ class Runner:
         allowed = self._lending.allow(held.owner, manifest.needs)
         number = self._ctx.ask(
             lambda number: RunSlice(
-                number, held.job, lease.input, allowed.seconds, allowed.memory, allowed.scratch, lease.seed
+                number,
+                held.job,
+                lease.input,
+                allowed.seconds,
+                allowed.memory,
+                allowed.scratch,
+                lease.seed,
+                lease.only,
             ),
             lambda outcome: self._ended(outcome.id, outcome),
         )
@@ -176,9 +183,10 @@ class Runner:
         assert isinstance(told, SliceOutcome), "the driver answers RunSlice with a SliceOutcome"
         self._bench.done += 1
         held.box_failures = 0
-        finished = finish(lease.id, told, self._ctx.now.mono)
+        finished = finish(lease.id, told, self._ctx.now.mono, lease.only)
         held.outbox.add(finished)
-        held.pace.ran(finished.result.wall_seconds)
+        if not lease.only:  # a few calls tell nothing of what a slice takes
+            held.pace.ran(finished.result.wall_seconds)
         self._turns.charge(held.owner, finished.result.wall_seconds - run.cost)
         held.unpin(self._ctx, lease.id)
         if told.status == "ok" and told.value is not None and told.value.inline is None:

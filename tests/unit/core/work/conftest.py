@@ -16,7 +16,18 @@ from peernet.core import effects as e
 from peernet.core import records as r
 from peernet.core.advertcache import AdvertView
 from peernet.core.context import AddressBook, Context, Link
-from peernet.core.events import CutSlice, CutsMade, Done, Failed, Failure, HostOpened, JobValue, Now, Submission
+from peernet.core.events import (
+    CutSlice,
+    CutsMade,
+    DifferencesFound,
+    Done,
+    Failed,
+    Failure,
+    HostOpened,
+    JobValue,
+    Now,
+    Submission,
+)
 from peernet.core.work.owner import JobImage, Owner
 from peernet.core.work.reviews import look_through
 from peernet.core.work.votes import failure_digest
@@ -114,11 +125,23 @@ class Host:
                 return self.check(effect.input.inline, effect.value.inline)
             case e.Compare():
                 return self.group([value.inline or b"" for value in effect.values])
+            case e.Differ():
+                return self.differ(effect)
+            case e.Compose():
+                return self.compose(effect)
             case e.Finish():
                 assert effect.partial or len(self.folded) == effect.slices
                 counted = sorted(self.folded.keys() - set(effect.without))
                 data = b"".join(self.folded[index] for index in counted) or b"null"
                 return JobValue(Payload(sha(data), len(data), data), self.skipped)
+        raise AssertionError(effect)
+
+    def differ(self, effect: e.Differ) -> DifferencesFound:
+        """Results are no lists here: they can't be compared call by call."""
+        unknown = (None,) * len(effect.values)
+        return DifferencesFound(unknown, ((),) * len(effect.values))
+
+    def compose(self, effect: e.Compose) -> Payload | None:
         raise AssertionError(effect)
 
     def input(self, first: int, calls: int) -> Payload:
@@ -362,7 +385,7 @@ class Desk:
                     self.hands[effect.peer].take(effect.body)
             case e.Call() | e.Fetch() | e.OpenHost() | e.Cut() | e.Replay() | e.Fold() | e.Finish():
                 self.queue.append(effect)
-            case e.LockPackages() | e.Check() | e.Compare() | e.Review():
+            case e.LockPackages() | e.Check() | e.Compare() | e.Differ() | e.Compose() | e.Review():
                 self.queue.append(effect)
 
     def note_grants(self, grant: Grant) -> None:

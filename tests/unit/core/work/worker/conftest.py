@@ -241,10 +241,10 @@ class ScriptedOwner:
         self.scene.done(call, Parked(b""))
         return call.body
 
-    def lease(self, number, *, data=None, blob=False, size=None):
+    def lease(self, number, *, data=None, blob=False, size=None, only=()):
         data = f"input {number}".encode() if data is None else data
         payload = WirePayload(digest(data), len(data) if size is None else size, None if blob else data)
-        return LeaseGrant(self.id(number), 1, 60.0, 10, payload, self.id(number))
+        return LeaseGrant(self.id(number), 1, 60.0, 10, payload, self.id(number), only)
 
     def id(self, number):
         return LeaseId(hashlib.sha256(self.keys.peer_id + number.to_bytes(4, "big")).digest()[:16])

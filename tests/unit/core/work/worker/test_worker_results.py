@@ -70,6 +70,24 @@ def test_a_failure_has_the_name_that_all_peers_give_it(scene, owner):
     assert result.traceback == "Traceback: here"
 
 
+def test_some_calls_of_a_slice_are_run_and_signed_as_such(scene, owner):
+    owner.open_box()
+    owner.grant(1, only=(3, 7))
+    (run,) = owner.runs()
+    assert run.calls == (3, 7)
+    scene.finish(run)
+    (result,) = owner.batch(owner.returned()[0])
+    assert result.only == (3, 7)
+
+
+@pytest.mark.parametrize("only", [(10,), (3, 3), (7, 3), (3, 11)])
+def test_calls_that_the_slice_has_not_are_refused(scene, owner, only):
+    owner.open_box()
+    owner.grant(1, only=only)
+    assert owner.runs() == []
+    assert scene.refusals() == {"grant: calls that the slice has not": 1}
+
+
 def test_failures_without_an_exception_are_named_by_status_alone(scene, owner):
     owner.open_box()
     run_one(scene, owner, status="timeout", error="took more than 30 s on host A")
