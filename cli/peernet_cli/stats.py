@@ -23,8 +23,12 @@ _PROGRESS = (
 
 
 def stats_of(row: JobRow, retracted: Sequence[tuple[int, int]] | None = None) -> dict[str, object]:
-    """Return what `stats.json` holds. Times are seconds; shares are of the slices and add to 1. retracted: where
-    results stand that are believed no more, if the results have been read."""
+    """Return what `stats.json` holds. Times are seconds; shares are of the slices and add to 1. Its "retracted"
+    counts the slices whose accepted result was believed no more: computed again before the end, or named since.
+
+    Args:
+        retracted: where results stand that are believed no more, if the results have been read.
+    """
     places = {} if retracted is None else {"retracted_results": [list(place) for place in retracted]}
     return {
         "job": row.job,
@@ -40,14 +44,14 @@ def stats_of(row: JobRow, retracted: Sequence[tuple[int, int]] | None = None) ->
         "policy": row.policy,
         "audits": row.audits,
         "strikes": row.strikes,
-        "taken_back": row.taken_back,
+        "retracted": row.taken_back + sum(entry.slices for entry in row.retracted),
         "banned": list(row.banned),
         "skipped": row.skipped,
         "peers": [
             {"id": work.id, "slices": work.slices, "cpu_seconds": work.cpu_seconds, "share": work.share}
             for work in row.peers
         ],
-        "retracted": [
+        "retractions": [
             {
                 "peer": entry.peer,
                 "slices": entry.slices,

@@ -27,6 +27,7 @@ from peernet.wire.control import (
     SliceValue,
     Watch,
 )
+from peernet_cli.stats import stats_of
 
 Run = Callable[..., Result]
 Row = Callable[..., JobRow]
@@ -56,7 +57,8 @@ def retracted(fake_peer: Any, job_row: Row) -> JobRow:
 def test_show(peernet: Run, retracted: JobRow, json_lines: Lines) -> None:
     assert f"retracted:     {WHY}; submit the job again\n" in peernet("show", "abc").stdout
     (told,) = json_lines(peernet("show", "abc", "--json").stdout)
-    assert told["retracted"] == [
+    assert told["retracted"] == 1
+    assert told["retractions"] == [
         {"peer": EVE, "slices": 1, "calls": 2, "when": 1_700_000_500.0, "reason": "which you have blocked"}
     ]
 
@@ -64,6 +66,11 @@ def test_show(peernet: Run, retracted: JobRow, json_lines: Lines) -> None:
 def test_show_of_what_was_taken_back_before_the_end(peernet: Run, fake_peer: Any, job_row: Row) -> None:
     fake_peer.answer(Show, JobReply(job_row(taken_back=3)))
     assert "taken back:    3 slices, computed again before the end\n" in peernet("show", "abc").stdout
+
+
+def test_numbers_count_what_was_taken_back_before_the_end_and_since(job_row: Row) -> None:
+    told = stats_of(job_row(taken_back=3, retracted=(ENTRY, ENTRY)))
+    assert told["retracted"] == 5
 
 
 def test_evidence(peernet: Run, retracted: JobRow, json_lines: Lines) -> None:
@@ -77,7 +84,7 @@ def test_jobs(peernet: Run, retracted: JobRow, json_lines: Lines) -> None:
     _, first, second = peernet("jobs").stdout.splitlines()
     assert first.endswith("1 slice retracted: submit it again") and "retracted" not in second
     told = json_lines(peernet("jobs", "--json").stdout)
-    assert [len(line["retracted"]) for line in told] == [1, 0]
+    assert [(line["retracted"], len(line["retractions"])) for line in told] == [(1, 1), (0, 0)]
 
 
 def test_results_are_given_and_the_retracted_ones_are_named(
@@ -99,7 +106,7 @@ def test_a_folder_tells_it_too(peernet: Run, retracted: JobRow, tmp_path: Path, 
     assert done.exit_code == 0 and "1 slice retracted" in done.stdout and "results 2 to 3" in done.stderr
     stats = json.loads((tmp_path / "out/stats.json").read_text())
     assert stats["retracted_results"] == [[2, 3]]
-    assert [entry["peer"] for entry in stats["retracted"]] == [EVE]
+    assert [entry["peer"] for entry in stats["retractions"]] == [EVE]
     checked = peernet("verify", "out")
     text = "is retracted: it is believed no more without this peer; submit the job again"
     assert checked.exit_code == 1

@@ -28,12 +28,12 @@ def test_results_that_rested_on_a_blocked_peer_are_retracted(swarm: Any, tmp_pat
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     job = told["job"]
-    assert (told["value"], told["retracted"]) == ([0, 1, 4, 9, 16, 25], [])
+    assert (told["value"], told["retracted"], told["retractions"]) == ([0, 1, 4, 9, 16, 25], 0, [])
     assert swarm.run(owner, "verify", tmp_path / "first").returncode == 0
 
     assert swarm.run(owner, "block", bob.id).returncode == 0
-    swarm.until(lambda: bool(swarm.json(owner, "show", job)["retracted"]), "the retraction")
-    (entry,) = swarm.json(owner, "show", job)["retracted"]
+    swarm.until(lambda: bool(swarm.json(owner, "show", job)["retractions"]), "the retraction")
+    (entry,) = swarm.json(owner, "show", job)["retractions"]
     assert (entry["peer"], entry["slices"], entry["calls"]) == (bob.id, 3, 6)
     assert entry["reason"] == "which you have blocked"
     swarm.until(lambda: "are retracted: they rested on" in owner.log.read_text(), "the warning in the peer's log")
@@ -52,4 +52,4 @@ def test_results_that_rested_on_a_blocked_peer_are_retracted(swarm: Any, tmp_pat
     assert verified.returncode == 1
     assert verified.stdout.count(f"peer {bob.id}: is retracted") == 3
     owner = swarm.join("owner", nprocs=0)
-    assert len(swarm.json(owner, "show", job)["retracted"]) == 1
+    assert len(swarm.json(owner, "show", job)["retractions"]) == 1
