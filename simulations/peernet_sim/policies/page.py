@@ -9,19 +9,21 @@ from peernet.errors import UsageError
 from peernet_sim.policies.agreement import TOLERANCE, Verdict, compare, key_of
 from peernet_sim.policies.markdown import liars, markdown
 from peernet_sim.policies.pictures import draw
+from peernet_sim.policies.promise import promise
 from peernet_sim.policies.table import Line
 
 _PART = re.compile(r"(<!-- (?P<name>[a-z-]+)\.md -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def write(field: list[Line], network: list[Line], twins: list[Line], out: Path) -> None:
-    """Write what there is: the field's table and its pictures, the network's beside its twins on the field, and
-    whether the two agree."""
+    """Write what there is: the field's table and its pictures, the network's beside its twins on the field,
+    whether the two agree, and whether the promise is kept."""
     if field:
         (out / "field.md").write_text(markdown(field), encoding="utf-8")
         draw(field, out)
     if network:
         beside = {key_of(line): line for line in twins}
+        (out / "promise.md").write_text(promise(network), encoding="utf-8")
         (out / "network.md").write_text(markdown(network, beside), encoding="utf-8")
         (out / "agreement.md").write_text(agreement(compare(network, beside)), encoding="utf-8")
 
