@@ -2,7 +2,8 @@
 
 A submitter runs two functions in turn: A, B, A again, B again. Some peers are right in A and wrong in B: selective
 liars, who collude, or honest machines that are broken where only B goes (each has errors of its own). Either one
-trust serves both functions, as in the product, or each has one of its own, as if there were two submitters.
+trust serves both functions, as in the product, or each has one of its own, as if there were two submitters. Or, in
+between, each has one of its own, and B's expects fewer liars: who comes to B has proven itself in A.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from random import Random
 from typing import Literal, get_args
 
+from peernet.config import Config, TrustConfig
 from peernet_sim.policies.field import Field, Outcome
 from peernet_sim.policies.intervals import upper_bound
 from peernet_sim.policies.workers import TRUE, Worker
@@ -24,8 +26,12 @@ from peernet_sim.policies.workers import TRUE, Worker
 Fault = Literal["selective", "broken"]
 """selective: colludes in B. broken: has an error of its own in each slice of B."""
 
-Trust = Literal["submitter", "function"]
-"""For whom what is known of peers is kept apart."""
+Trust = Literal["submitter", "function", "credit"]
+"""For whom what is known of peers is kept apart. credit: for each function, with `CREDIT` in the second."""
+
+CREDIT = 0.05
+"""The share of peers that is expected to be wrong in B, of those who are right in A: a quarter of what is assumed
+of newcomers. So the checks of three vouchers are enough, where a newcomer needs nine checks."""
 
 POLICY = "confidence:0.99"
 FUNCTIONS = ("A", "B")
@@ -115,8 +121,9 @@ def measure(case: Case) -> list[Job]:
         for number, seconds in enumerate(speeds)
     ]
     # Two owners that know nothing of each other are one that keeps its trust for each function.
-    owners = len(FUNCTIONS) if case.trust == "function" else 1
-    fields = [Field(workers, own=True, seed=case.seed + owner) for owner in range(owners)]
+    owners = 1 if case.trust == "submitter" else len(FUNCTIONS)
+    configs = [Config(), Config(trust=TrustConfig(liars=CREDIT)) if case.trust == "credit" else Config()]
+    fields = [Field(workers, own=True, seed=case.seed + owner, config=configs[owner]) for owner in range(owners)]
     jobs = []
     for number, turn.function in enumerate(ORDER):
         field, each = fields[turn.function % owners], case.each if turn.function else EACH

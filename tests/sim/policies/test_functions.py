@@ -19,6 +19,15 @@ def test_trust_for_each_function_begins_anew_with_each():
     assert shared[2].banned == apart[2].banned == 0
 
 
+def test_a_short_job_is_over_before_those_who_are_trusted_for_another_function_are_met():
+    shared, apart, credit = (
+        measure(replace(CASE, trust=trust, each=3)) for trust in ("submitter", "function", "credit")
+    )
+    assert shared[1].wrong > 0.05 * shared[1].accepted
+    assert apart[1].wrong == credit[1].wrong == 0
+    assert shared[1].executions < credit[1].executions < apart[1].executions
+
+
 def test_without_faults_only_the_cost_differs():
     shared, apart = (measure(replace(CASE, share=0.0, trust=trust)) for trust in ("submitter", "function"))
     assert all(job.wrong == job.banned == 0 for job in (*shared, *apart))
@@ -28,5 +37,5 @@ def test_without_faults_only_the_cost_differs():
 def test_the_command_writes_rows_and_a_table(tmp_path):
     assert main(["--out", str(tmp_path), "--peers", "10", "--each", "3", "--seeds", "1"]) == 0
     rows = [json.loads(line) for line in (tmp_path / "functions.jsonl").read_text().splitlines()]
-    assert len(rows) == 4 * 2 * (1 + 2 * 2)
+    assert len(rows) == 4 * 3 * (1 + 2 * 2)
     assert "| 3 | 20% broken | function |" in (tmp_path / "functions.md").read_text()
