@@ -31,6 +31,10 @@ REJOIN_SECONDS = 10.0
 """How long a banned liar takes to come back under a fresh key. In a network it stays away for five, and takes
 about as long until it is told, has joined again and has heard of the job."""
 
+ARRIVAL_SECONDS = 4.0
+"""Over how long the workers come to a job, as in a network, where they hear of it by gossip, fetch its bundle and
+open a box. Of those who come once others have proven themselves fewer are expected to lie: they need fewer checks."""
+
 _SIGNATURE = bytes(64)
 _START = Now(1000.0, 1_700_000_000.0)
 _INSTANCE = Instance(bytes(16))
@@ -109,7 +113,7 @@ class Field:
         submission = Submission(Digest(bytes(32)), Digest(bytes(32)), 1, "", patience=30.0, policy=policy)
         self._do(lambda: self._owner.submit(0, submission))
         for worker in list(self._workers.values()):
-            self._after(self._random.random() * 0.1, self._joins(worker))
+            self._after(self._random.random() * ARRIVAL_SECONDS, self._joins(worker))
         while self._record is None or self._record.state == "running":
             due = self._ctx.next_deadline()
             when, _, act = self._heap[0] if self._heap else (float("inf"), 0, _nothing)

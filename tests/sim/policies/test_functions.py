@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from peernet_sim.policies.functions import Case, main, measure
 
-CASE = Case("submitter", "selective", 0.2, 20, 20, 1)
+CASE = Case("submitter", "selective", 0.2, 10, 20, 1)
 
 
 def test_trust_for_each_function_begins_anew_with_each():
@@ -35,7 +35,7 @@ def test_without_faults_only_the_cost_differs():
 
 
 def test_the_command_writes_rows_and_a_table(tmp_path):
-    assert main(["--out", str(tmp_path), "--peers", "10", "--each", "3", "--seeds", "1"]) == 0
+    assert main(["--out", str(tmp_path), "--peers", "5", "--each", "3", "--seeds", "1"]) == 0
     rows = [json.loads(line) for line in (tmp_path / "functions.jsonl").read_text().splitlines()]
     assert len(rows) == 4 * 3 * (1 + 2 * 2)
     assert "| 3 | 20% broken | function |" in (tmp_path / "functions.md").read_text()
