@@ -33,7 +33,7 @@ about as long until it is told, has joined again and has heard of the job."""
 
 ARRIVAL_SECONDS = 4.0
 """Over how long the workers come to a job, as in a network, where they hear of it by gossip, fetch its bundle and
-open a box. Of those who come once others have proven themselves fewer are expected to lie: they need fewer checks."""
+open a box. Of those who come once others are proven fewer are expected to lie, so they need fewer checks."""
 
 _SIGNATURE = bytes(64)
 _START = Now(1000.0, 1_700_000_000.0)
