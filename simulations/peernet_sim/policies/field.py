@@ -25,15 +25,7 @@ from peernet.wire.link import Body
 from peernet.wire.signed import ADVERT, RESULTS, Advert, ResultBatch, SliceResult
 from peernet.wire.work import Grant, LeaseGrant, Pull, PullRefused, Recall, Recalled, Return
 from peernet_sim.policies.slices import ONE_CALL, Slices
-from peernet_sim.policies.workers import Worker
-
-REJOIN_SECONDS = 10.0
-"""How long a banned liar takes to come back under a fresh key. In a network it stays away for five, and takes
-about as long until it is told, has joined again and has heard of the job."""
-
-ARRIVAL_SECONDS = 4.0
-"""Over how long the workers come to a job, as in a network, where they hear of it by gossip, fetch its bundle and
-open a box. Of those who come once others are proven fewer are expected to lie, so they need fewer checks."""
+from peernet_sim.policies.workers import ARRIVAL_SECONDS, REJOIN_SECONDS, Worker
 
 _SIGNATURE = bytes(64)
 _START = Now(1000.0, 1_700_000_000.0)

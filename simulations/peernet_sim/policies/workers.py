@@ -19,6 +19,14 @@ LIARS: tuple[Kind, ...] = ("independent", "colluding", "sleeper", "rejoining")
 sleeper: colluding, after a number of honest results. rejoining: colluding, and back under a fresh key when banned.
 """
 
+REJOIN_SECONDS = 10.0
+"""How long a banned liar takes to come back under a fresh key. In a network it stays away for five, and takes
+about as long until it is told, has joined again and has heard of the job."""
+
+ARRIVAL_SECONDS = 4.0
+"""Over how long the workers come to a job, as in a network, where they hear of it by gossip, fetch its bundle and
+open a box. Of those who come once others are proven fewer are expected to lie, so they need fewer checks."""
+
 TRUE = b"true"
 """What an honest worker makes of any slice: results are told apart by their bytes only."""
 
