@@ -41,6 +41,7 @@ def run(terminal: Terminal, recipe: Recipe, out: Path | None) -> None:
     Raises:
         UsageError: the scenario or an option is wrong.
         BrokenRunError: an invariant broke, or what the scenario asserts.
+        JobError: the project's job failed, or was not done when the simulation ended.
         StorageError: the disk refused; nothing is left behind.
     """
     if not 0 <= recipe.trace_sample <= 1:
@@ -151,6 +152,8 @@ def _tell(terminal: Terminal, recipe: Recipe, plan: Plan, found: Report, where: 
         terminal.note(line)
     again = command_of(recipe, plan) if where is None else f"peernet sim replay {where}"
     report.check_whole(found, again)
+    if recipe.kind == "job":
+        report.check_jobs(metrics)
 
 
 def _draw(plan: Plan, plot: Path) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from peernet.errors import PeernetError
+from peernet.errors import JobError, PeernetError
 from peernet_sim.model import Plan, Report
 from peernet_sim.replay import METRICS_FILE
 
@@ -68,6 +68,19 @@ def check_whole(report: Report, command: str) -> None:
     parts = [f"invariant {broken.name} broke at {broken.at:g} s: {broken.text}" for broken in report.violations]
     parts += [f"not as the scenario says: {text}" for text in report.failed_expectations]
     raise BrokenRunError(f"{'; '.join(parts)}; see it again: {command}")
+
+
+def check_jobs(metrics: Mapping[str, Any]) -> None:
+    """Raise JobError, with the reason, unless every job was done."""
+    for job in metrics["jobs"]:
+        if job["state"] == "done":
+            continue
+        if job["reason"]:
+            raise JobError(f"the job {job['state']}: {job['reason']}")
+        raise JobError(
+            f"the job is {job['state']} where the simulation ends, after {metrics['virtual_seconds']:,.0f} "
+            "virtual seconds: try more peers, fewer that lie or leave, or fewer calls"
+        )
 
 
 def stories(report: Report) -> list[str]:

@@ -18,7 +18,7 @@ from peernet_sim.access import Access, read_access
 from peernet_sim.expectations import Expectation, failed_expectations, read_expectations
 from peernet_sim.faults.catalogue import read_fault
 from peernet_sim.faults.compiling import Apply, compile_faults
-from peernet_sim.faults.selection import read_sets
+from peernet_sim.faults.selection import Sets, read_sets
 from peernet_sim.model import JobPlan, Plan, Workload
 from peernet_sim.project_plan import job_plan
 from peernet_sim.schema import Table, read_toml
@@ -27,6 +27,9 @@ from peernet_sim.topology.kinds import read_topology
 from peernet_sim.topology.network import Joining, Machines, build_network, read_machines
 
 __all__ = ["Scenario", "compile_plan", "failed_expectations", "job_plan", "load"]
+
+JOIN_SECONDS = 10.0
+"""Time over which the peers join unless a scenario says otherwise; or half of the run, where that is less."""
 
 FEATURES = ("dht", "gossip", "adverts", "work")
 MOST_PEERS = 1_000_000
@@ -72,7 +75,7 @@ def load(path: Path) -> Scenario:
         peers=table.whole("peers", least=2, most=MOST_PEERS),
         seconds=seconds,
         seed=table.whole("seed", 1, most=2**63 - 1),
-        join_seconds=table.number("join_seconds", 10.0, most=seconds),
+        join_seconds=table.number("join_seconds", min(JOIN_SECONDS, seconds / 2), most=seconds),
         features=_read_features(table),
         check_every=table.above("check_every", 5.0),
         topology=topology,
@@ -80,7 +83,7 @@ def load(path: Path) -> Scenario:
         access=read_access(table.table("access")),
         machines=read_machines(table.table("machines")),
         workload=_read_workload(table, seconds),
-        faults=tuple(read_fault(fault, sets) for fault in table.tables("fault")),
+        faults=tuple(_read_fault(fault, sets, seconds) for fault in table.tables("fault")),
         expectations=read_expectations(table.table("expect")),
     )
     table.done()
@@ -142,6 +145,15 @@ def _verified(workload: Workload, policy: str) -> Workload:
     if not policy:
         return workload
     return replace(workload, jobs=tuple(replace(job, policy=policy) for job in workload.jobs))
+
+
+def _read_fault(table: Table, sets: Sets, seconds: float) -> Apply:
+    """Read a fault; one that begins when the run is over would go unnoticed."""
+    fault = read_fault(table, sets)
+    for key in ("at", "from"):
+        if table.has(key) and table.number(key) >= seconds:
+            table.wrong(key, f"is {table.number(key):g}, but the run ends at {seconds:g} s: begin it earlier")
+    return fault
 
 
 def _read_features(table: Table) -> tuple[str, ...]:

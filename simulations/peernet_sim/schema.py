@@ -180,6 +180,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _range(least: float, most: float) -> str:
-    if most in (math.inf, 10**9):
+    if most == math.inf:
         return f"of at least {least:g}"
-    return f"between {least:g} and {most:g}"
+    return f"between {least:g} and {most:.15g}"

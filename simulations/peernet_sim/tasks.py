@@ -60,6 +60,8 @@ class Task:
     replicas: int | None
     quorum: int | None
     timeout: float | None
+    confidence: float | None = None
+    retries: bool = False
 
     @property
     def digest(self) -> Digest:
@@ -97,6 +99,8 @@ class Task:
             timeout=self.timeout,
             whole_slice=self.function.whole_slice,
             reduces=self.reduces,
+            confidence=self.confidence,
+            retries=self.retries,
         )
 
 
@@ -176,6 +180,10 @@ def _compute(function: LoadedFunction, data: bytes, seed: bytes, calls: tuple[in
     try:
         return Computed(len(inputs), tuple(run_slice(function, inputs, seed, calls=calls)), None)
     except TaskFailure as error:
+        if (
+            error.type_name == KeyboardInterrupt.__name__
+        ):  # in a box of its own it fails a call; here it ends the run
+            raise KeyboardInterrupt from None
         text = str(error)
         return Computed(len(inputs), None, failed("error", text, error.index, 0.0, error.traceback))
 
@@ -226,6 +234,8 @@ def _load(plan: JobPlan, data: bytes, number: int, stack: ExitStack) -> Task:
         replicas=plan.replicas if plan.replicas is not None else options.replicas,
         quorum=plan.quorum if plan.quorum is not None else options.quorum,
         timeout=options.timeout,
+        confidence=options.confidence,
+        retries=options.on_error == "retry",
     )
 
 

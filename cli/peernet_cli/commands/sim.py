@@ -127,7 +127,7 @@ def job_command(
     """See how a project of yours would fare among many peers, some of them liars, some leaving.
 
     Your project's code runs in this very process, without a sandbox, as if you had started it with python: only
-    simulate what you would run yourself. How long a slice takes is virtual.
+    simulate what you would run yourself. How long a slice takes is virtual. Exits with 1 when the job fails.
     """
     from peernet_cli.sim import bundle_of, run
     from peernet_sim.replay import Recipe

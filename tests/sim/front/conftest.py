@@ -39,7 +39,15 @@ def make_plan(count: int = 8, seed: int = 7) -> Plan:
     return Plan("small", "eight peers in a row", seed, 60.0, Line(count), faults, Workload())
 
 
-JOB = {"slices": 10, "executions": 21, "accepted": 10, "wrong": 0, "disagreements": 1, "seconds": 12.5}
+JOB = {
+    "slices": 10,
+    "executions": 21,
+    "accepted": 10,
+    "wrong": 0,
+    "disagreements": 1,
+    "seconds": 12.5,
+    "state": "done",
+}
 
 
 def make_report(plan: Plan, **changes: Any) -> Report:

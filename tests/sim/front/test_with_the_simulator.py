@@ -77,6 +77,40 @@ def test_a_project_among_liars(peernet: Run, tmp_path: Path, json_lines: Callabl
     assert peernet("sim", "replay", "out").exit_code == 0
 
 
+def test_a_project_that_raises_fails_its_job(peernet: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import peernet\n\n@peernet.parallel(over=range(20))\ndef f(x):\n    return 1 // (x - 7)\n"
+    )
+    ran = peernet("sim", "job", "mine.py", "--peers", 8, "--out", "out")
+    assert ran.exit_code == 1
+    assert re.search(r"error: the job failed: slice \d+ \(call 7\) failed: ZeroDivisionError", ran.stderr)
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["jobs"][0]["state"] == "failed"
+
+
+def test_ctrl_c_in_a_project_ends_the_run(peernet: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import peernet\n\n@peernet.parallel(over=range(20))\ndef f(x):\n    raise KeyboardInterrupt\n"
+    )
+    ran = peernet("sim", "job", "mine.py", "--peers", 8, "--out", "out")
+    assert ran.exit_code == 130
+    assert "interrupted" in ran.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_confidence_of_a_project_counts(
+    peernet: Run, tmp_path: Path, json_lines: Callable[[str], list[Any]]
+) -> None:
+    executions = []
+    for confidence in (0.9, 0.99999):
+        (tmp_path / "mine.py").write_text(
+            f"import peernet\n\n@peernet.parallel(over=range(40), slice_size=2, confidence={confidence})\n"
+            "def f(x):\n    return x\n"
+        )
+        ran = peernet("sim", "job", "mine.py", "--peers", 12, "--json")
+        executions.append(json_lines(ran.stdout)[-1]["jobs"][0]["executions"])
+    assert executions[0] < executions[1]
+
+
 def test_the_readme_names_what_there_is() -> None:
     scenarios = {path.stem for path in (SIMULATIONS / "scenarios").glob("*.toml")}
     assert scenarios == set(re.findall(r"^\| `([a-z-]+)` \|", README, re.MULTILINE))

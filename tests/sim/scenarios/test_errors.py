@@ -68,6 +68,21 @@ BROKEN = [
     pytest.param("[[fault]]\nkind = 'los'", 6, ['"los"', "no fault", 'did you mean "loss"'], id="fault"),
     pytest.param("[[fault]]\nkind = 'loss'\nrate = 2", 7, ["fault[1].rate is 2", "between 0 and 1"], id="rate"),
     pytest.param("[[fault]]\nkind = 'loss'\nrate = 0.1\nuntil = 0", 8, ["fault[1].until is 0"], id="window"),
+    pytest.param(
+        "[[fault]]\nkind = 'loss'\nrate = 0.1\nfrom = 60",
+        8,
+        ["fault[1].from is 60", "ends at 60 s"],
+        id="late rule",
+    ),
+    pytest.param(
+        "[[fault]]\nkind = 'crash'\nat = 99\npeers = 'all'",
+        7,
+        ["fault[1].at is 99", "earlier"],
+        id="late crash",
+    ),
+    pytest.param(
+        "[[job]]\nat = 1\ncalls = 2_000_000_000", 7, ["job[1].calls is 2000000000", "1 and 1000000000"], id="most"
+    ),
     pytest.param("[[fault]]\nkind = 'crash'\nat = 3", 5, ['lacks the key "peers"'], id="nobody"),
     pytest.param(
         "[[fault]]\nkind = 'lazy'\npeers = 'evryone'", 7, ["fault[1].peers", "no set of peers", "all"], id="set"
@@ -121,6 +136,10 @@ def test_what_is_wrong_only_for_these_peers_is_told_when_they_are_drawn(
         compile_plan(scenario)
     assert str(caught.value).startswith(f"{file}, line {line}: ")
     assert said in str(caught.value)
+
+
+def test_a_short_run_needs_no_word_on_joining(written: Write) -> None:
+    assert load(written("peers = 5\nseconds = 4\nabout = 'x'", least="")).join_seconds == 2.0
 
 
 def test_a_text_over_many_lines_does_not_move_the_count(written: Write) -> None:
