@@ -189,8 +189,7 @@ class WorkConfig:
 
     advert_published_lifetime: float = 1800.0
     """Seconds that the advert in the DHT holds, which is to say what a machine far away is, not how busy it is:
-    twenty peers store it each time, most of whom have to be dialled again. Where 10 % of the peers leave a minute,
-    30 % of its holders are left when it is renewed, and the author holds it as well."""
+    its holders (`advert_holders`) store it each time, most of whom have to be dialled again."""
 
     advert_published_renewal: float = 0.45
     """It is renewed after 0.8 to 1.0 of this share of that: the DHT, which renews a record by itself after 0.45 to

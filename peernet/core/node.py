@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from peernet.config import Config
 from peernet.core.adverts import Adverts
 from peernet.core.context import AddressBook, Context, Link
-from peernet.core.effects import Answer, Effect, Knock, Note, Reply
+from peernet.core.effects import Answer, Effect, Note, Reply
 from peernet.core.events import (
     Began,
     BlockAsked,
@@ -27,7 +27,6 @@ from peernet.core.events import (
     Listening,
     MachineMeasured,
     Now,
-    Outcome,
     PeerConnected,
     PeerLost,
     Received,
@@ -49,15 +48,13 @@ from peernet.identity.multiaddr import Multiaddr
 from peernet.types import Instance, PeerId
 from peernet.wire.base import Message
 from peernet.wire.link import Body, KeyCloned
+from peernet.wire.work import Pull
 
 if TYPE_CHECKING:
     from random import Random
 
 _CLONE_TELLERS = 64
 """Peers whose last word on a cloned key is remembered, so that none repeats itself without end."""
-
-KNOCK_AGAIN = 10.0
-"""Seconds after which a peer is knocked at again, when too many were being knocked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +182,8 @@ class NodeCore:
         if answer is None:
             answer = f"{type(event.body).__name__} is no request"
         self.context.emit(Reply(event.peer, event.call, answer))
+        if type(event.body) is Pull:
+            self.kad.stays(event.peer)  # A worker has to be found again if the connection breaks.
 
     def _on_listening(self, event: Listening) -> None:
         self.context.port = event.port
@@ -203,29 +202,7 @@ class NodeCore:
         )
         for behaviour in self._behaviours:
             behaviour.on_connected(event.peer)
-        if event.inbound and event.addresses:
-            self._knock(event.peer, event.instance)
         ctx.note(Note("peers", peer=event.peer))
-
-    def _knock(self, peer: PeerId, instance: Instance) -> None:
-        """See whether a peer that has dialled this one can be dialled itself, before others are told so: behind a
-        NAT it can't, and every lookup that is sent to it would wait for a dial in vain."""
-        ctx = self.context
-        link = ctx.links.get(peer)
-        if link is None or link.instance != instance or link.addresses:
-            return
-
-        def answered(outcome: Outcome) -> None:
-            link = ctx.links.get(peer)
-            if link is None or link.instance != instance:
-                return
-            if isinstance(outcome, Done):
-                link.addresses = link.announced
-                self.kad.on_connected(peer)
-            elif outcome.failure.kind == "busy":
-                ctx.after(KNOCK_AGAIN, lambda: self._knock(peer, instance))
-
-        ctx.ask(lambda number: Knock(number, link.announced[0]), answered)
 
     def _on_lost(self, event: PeerLost) -> None:
         self.context.links.pop(event.peer, None)

@@ -38,17 +38,19 @@ from peernet.wire.link import Body
 class Gossip:
     """Spreads and takes in adverts, offers and tombstones."""
 
-    __slots__ = ("_adverts", "_config", "_ctx", "_intake", "_store", "_tree", "neighbourhood")
+    __slots__ = ("_adverts", "_config", "_ctx", "_intake", "_kad", "_store", "_tree", "neighbourhood")
 
     def __init__(self, ctx: Context, kad: Kad, adverts: Adverts, listener: OfferListener) -> None:
         self._ctx = ctx
         self._config = ctx.config.gossip
+        self._kad = kad
         self._adverts = adverts
         self._intake = Intake(ctx, adverts, listener)
         self._store = Store(self._config)
         self.neighbourhood = Neighbourhood(ctx, kad, self._welcome, self._store.expire)
         self._tree = Plumtree(ctx, self.neighbourhood, self._store)
         adverts.tell_by(self.spread_advert)
+        kad.tell_reunions(self.neighbourhood.reunite)
 
     @property
     def handlers(self) -> dict[type[Message], Handler]:
@@ -102,7 +104,8 @@ class Gossip:
             self._ctx.refuse(kind, self._ctx.me, verdict.value)
 
     def _welcome(self, peer: PeerId) -> None:
-        """A new neighbour hears this peer's advert at once."""
+        """A new neighbour hears this peer's advert at once. It is named to others, if it can be dialled."""
+        self._kad.stays(peer)
         envelope = self._adverts.own()
         if envelope:
             self._ctx.send(peer, Rumour(envelope, 0, 1))

@@ -102,6 +102,13 @@ class Neighbourhood:
             self._drop(peer)
             self._hurry()
 
+    def reunite(self, peer: PeerId) -> None:
+        """A peer is back that could not be reached for a while, and perhaps all others of its side neither. Both
+        sides have neighbours enough of their own by now: only who asks brings them together soon."""
+        room = len(self.active) + len(self._asking) < self._config.limit
+        if room and peer not in self.active and peer not in self._asking and not self._candidates.is_banned(peer):
+            self._ask(peer, by_chance=True)
+
     def on_befriend(self, peer: PeerId, body: Befriend) -> Body:
         """Take in a peer that asks, while there is room."""
         accepted = peer in self.active or (peer in self._ctx.links and not self._candidates.is_banned(peer))

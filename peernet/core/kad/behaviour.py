@@ -12,6 +12,7 @@ from peernet.core.handlers import Handler, Handlers, bound
 from peernet.core.kad.contact import Contact, place
 from peernet.core.kad.fetching import Fetching
 from peernet.core.kad.finder import Finder
+from peernet.core.kad.knocking import Knocking
 from peernet.core.kad.membership import Membership
 from peernet.core.kad.publisher import Publisher
 from peernet.core.kad.records import DOMAINS, Domain, RecordStore
@@ -46,6 +47,7 @@ class Kad:
         self._config = ctx.config.kad
         self._domains = domains
         self._roster = Roster(ctx)
+        self._knocking = Knocking(ctx, self._roster)
         self._finder = Finder(ctx, self._roster)
         self.table = self._roster.table
         self.store = RecordStore(place(ctx.me)[0], self._config, ctx.verify, ctx.random, domains)
@@ -69,11 +71,22 @@ class Kad:
         self.rejoin()
         self._tick_later()
 
+    def tell_reunions(self, tell: Callable[[PeerId], None]) -> None:
+        """Have `tell` told of each peer that was dropped, as it did not answer, and has been found again."""
+        self._roster.reunited = tell
+
     def on_connected(self, peer: PeerId) -> None:
         """A connection stands; a peer that can be dialled gets into the table."""
         link = self._ctx.links[peer]
         self._ctx.book.learn(peer, link.addresses)
         self._roster.saw(peer)
+        if link.inbound:
+            self._knocking.came(peer)
+
+    def stays(self, peer: PeerId) -> None:
+        """A connected peer has come for more than a question: see whether it can be dialled, if it came by itself,
+        so that it is found again, and others may be told of it."""
+        self._knocking.knock(peer)
 
     def on_lost(self, peer: PeerId, clean: bool) -> None:
         """A connection has ended: see, sooner or later, whether the peer still lives."""

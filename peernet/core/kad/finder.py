@@ -163,10 +163,27 @@ class Finder:
                     lookup.done = True
                     self._finish(search, lookup)
         else:
-            self._roster.failed(peer, self._failure(peer, outcome, wanted.__name__))
+            failure = self._failure(peer, outcome, wanted.__name__)
+            if failure.kind == "lost" and self._redial(search, lookup, candidate):
+                return
+            self._roster.failed(peer, failure)
             lookup.failed(peer)
         if not lookup.done:
             self._step(search, lookup)
+
+    def _redial(self, search: Search, lookup: Course, candidate: Candidate) -> bool:
+        """A connection has ended under a call. If its peer is not suspected to have died, it has closed what
+        nobody seemed to need: ask once more, over a new one. Returns whether it is asked."""
+        peer = candidate.peer
+        contact = self._roster.table.get(peer)
+        if lookup.done or (contact is not None and contact.failures):
+            return False
+        if not lookup.redial(peer, self._ctx.now.mono):
+            return False
+        if not self._ask(search, lookup, candidate):
+            return False
+        self._step(search, lookup)
+        return True
 
     def _failure(self, peer: PeerId, outcome: Outcome, wanted: str) -> Failure:
         if not isinstance(outcome, Done):

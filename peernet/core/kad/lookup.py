@@ -8,6 +8,7 @@ After section 2.3 of the paper, with bounds against liars and dead contacts. The
 | heard | `advance()` returns it, to be asked | waiting |
 | waiting | no answer in the time that answers take (`Pace`) | slow |
 | waiting, slow | `answered()` | proven |
+| waiting, slow | its connection ends, `redial()` | waiting |
 | waiting, slow | `failed()` | gone |
 
 A slow one is not waited for, and its answer still counts if it comes before the end; only one that is nearer than
@@ -73,6 +74,7 @@ class Lookup:
         self._calls = config.lookup_calls if calls is None else calls
         self._close = False
         self._awaited = NEVER  # Until when a slow one is waited for, as it is nearer than all others.
+        self._edge: float = NEVER  # The distance from which on nobody was looked at.
         self._surveyed = 0  # Those on the shortlist up to the last of the k nearest that count.
         self._stirred = True
         self._left = False  # Whether somebody was to be asked for whom there was no room.
@@ -99,7 +101,9 @@ class Lookup:
             fresh.clear()
         self.settled = not (fresh or unsettled)
         # While nobody has answered, the slow ones are all there is to wait for.
-        self.done = self.settled and (self.answers > 0 or not self._slow())
+        self.done = self.settled and (
+            self.answers > 0 or all(candidate.state != "slow" for candidate in self._asked.values())
+        )
         room = (self._wide if self._close else self._alpha) - len(self._waiting)
         room = max(0, min(room, budget))
         self._left = len(fresh) > room
@@ -125,8 +129,10 @@ class Lookup:
         unsettled = False
         live, seen, k, claimed = 0, 0, self._config.k, self._claims.asked
         self._awaited = NEVER
-        for _, candidate in self._shortlist.heap:
+        self._edge = NEVER
+        for distance, candidate in self._shortlist.heap:
             if live >= k:
+                self._edge = distance
                 break
             seen += 1
             state = candidate.state
@@ -226,6 +232,15 @@ class Lookup:
         self._stirred = True
         self._shortlist.remove((candidate.id,))
 
+    def redial(self, peer: PeerId, now: float) -> bool:
+        """The connection over which a peer was asked has ended. Returns whether it may be asked over a new one."""
+        candidate = self._asked.get(peer)
+        if candidate is None or candidate.state not in ("waiting", "slow") or not candidate.linked:
+            return False
+        candidate.state = "waiting"
+        self._wait_for(candidate, now, linked=False)
+        return True
+
     def unreachable(self, candidate: Candidate) -> None:
         """A peer could not even be asked, for want of an address. It may be named again, with a better one."""
         self.failed(candidate.peer)
@@ -243,31 +258,34 @@ class Lookup:
         return [entry for entry in self._shortlist.heap if entry[1].state == "proven"]
 
     def known(self) -> list[PeerId]:
-        """The k nearest peers heard of, whether they have answered or not."""
+        """The k nearest peers heard of, answered or not."""
         return [candidate.peer for _, candidate in self._shortlist.heap[: self._config.k]]
 
     def _hear(self, contacts: Iterable[Contact | WireContact], hop: int) -> None:
         """Take in those that are new and near enough. The inner loop of a lookup: twenty names an answer."""
         heard, shortlist = self._heard, self._shortlist
-        goal, bound = shortlist.goal, shortlist.bound()
+        goal, bound, edge = shortlist.goal, shortlist.bound(), self._edge
         for contact in contacts:
             peer = contact.peer
-            if peer not in heard and place(peer)[1] ^ goal < bound:
+            if peer not in heard and (distance := place(peer)[1] ^ goal) < bound:
                 heard.add(peer)
                 shortlist.add(Candidate(peer, contact.addresses, hop))
                 bound = shortlist.bound()
-                self._stirred = True
+                if distance < edge:
+                    self._stirred = True
 
     def _take(self, candidate: Candidate, now: float) -> None:
         candidate.state = "waiting"
-        candidate.linked = candidate.peer in self._links
-        candidate.since = now
-        candidate.until = now + (self._pace.seconds if candidate.linked else self._pace.dial_seconds)
-        if candidate.until < self._until:
-            self._until = candidate.until
-        self._waiting[candidate.peer] = self._asked[candidate.peer] = candidate
-        self._claims.asked[candidate.peer] = candidate
+        self._wait_for(candidate, now, linked=candidate.peer in self._links)
+        self._asked[candidate.peer] = self._claims.asked[candidate.peer] = candidate
         self.calls += 1
+
+    def _wait_for(self, candidate: Candidate, now: float, *, linked: bool) -> None:
+        candidate.linked = linked
+        candidate.since = now
+        candidate.until = now + (self._pace.seconds if linked else self._pace.dial_seconds)
+        self._until = min(self._until, candidate.until)
+        self._waiting[candidate.peer] = candidate
 
     def _give_up_on_slow(self, now: float) -> None:
         late = [candidate for candidate in self._waiting.values() if candidate.until <= now]
@@ -281,9 +299,6 @@ class Lookup:
                 self._pace.missed()  # A dial that hangs is a dead peer's, and says nothing about round trips.
         self._stirred = True
         self._until = min([candidate.until for candidate in self._waiting.values()], default=NEVER)
-
-    def _slow(self) -> bool:
-        return any(candidate.state == "slow" for candidate in self._asked.values())
 
     def _widen(self) -> None:
         self._alpha = min(self._alpha + 1, self._config.alpha_limit)

@@ -117,6 +117,11 @@ class Paths:
             path.failed(peer)
             self._stir()
 
+    def redial(self, peer: PeerId, now: float) -> bool:
+        """As `Lookup.redial`."""
+        path = self._by_peer.get(peer)
+        return path is not None and path.redial(peer, now)
+
     def unreachable(self, candidate: Candidate) -> None:
         """As `Lookup.unreachable`."""
         self._by_peer.pop(candidate.peer).unreachable(candidate)

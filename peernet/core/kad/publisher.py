@@ -135,10 +135,10 @@ class Publisher:
 
         Those who took the last one are stored at again without a search, until one of them fails or enough time
         has passed that others may have come nearer. For a record at this peer's own place nobody is ever looked
-        for: the table always has the k nearest to it, as far as they are known.
+        for: the table always has those nearest to it, as far as they are known, and some of them are enough.
         """
         if body.key == self._home:
-            near = self._roster.table.nearest(self._home, self._config.k, healthy=True)
+            near = self._roster.table.nearest(self._home, self._config.advert_holders, healthy=True)
             self._store_at([contact.wire() for contact in near], body, lambda placing: then(len(placing.took)))
             return
 

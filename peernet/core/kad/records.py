@@ -32,14 +32,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """What the DHT takes of one domain. max_lifetime: seconds. names: the names its records may have."""
+    """What the DHT takes of one domain. max_lifetime: seconds. names: the names its records may have. republished:
+    whether holders store them again elsewhere, so that they outlive both them and their author's absence."""
 
     max_lifetime: float
     names: tuple[str, ...] = ("",)
+    republished: bool = True
 
 
-DOMAINS: Mapping[str, Domain] = {ADVERT: Domain(max_lifetime=1800.0)}
-"""Domains whose records are held. An advert in the DHT lives as long (`advert_published_lifetime`)."""
+DOMAINS: Mapping[str, Domain] = {ADVERT: Domain(max_lifetime=1800.0, republished=False)}
+"""Domains whose records are held. An advert in the DHT lives as long (`advert_published_lifetime`), and is worth
+nothing once its author has left."""
 
 
 def record_key(domain: str, author: PeerId, name: str = "") -> DhtKey:
@@ -229,7 +232,7 @@ class RecordStore:
 
     def _put(self, key: DhtKey, name: str, opened: Opened, now: Now) -> None:
         # Its author has just stored a newer one at all who are nearest, so nobody need do that for a while.
-        republish_at = self._next_time(now)
+        republish_at = self._next_time(now) if self._domains[opened.domain].republished else float("inf")
         self.drop(key)
         until = now.mono + opened.expires - now.wall
         held = Held(key, name, opened.author, opened.sequence, opened.raw, until, republish_at)

@@ -59,6 +59,7 @@ class Reunion:
         if isinstance(outcome, Done) and isinstance(outcome.value, Alive):
             self._gone.pop(peer, None)
             self._roster.saw(peer, addresses)
+            self._roster.reunited(peer)
             return
         known = self._gone.get(peer)
         if known is None:

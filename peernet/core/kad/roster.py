@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from peernet.core.context import Context, Then
 from peernet.core.effects import Call, Note
 from peernet.core.events import Done, Failure, Outcome
-from peernet.core.kad.contact import Contact, number
+from peernet.core.kad.contact import Contact, number, place
 from peernet.core.kad.reunion import Reunion
 from peernet.core.kad.table import Table
 from peernet.core.records import ContactRecord
@@ -50,6 +50,10 @@ class Roster:
         self._parted: dict[PeerId, float] = {}
         self._saved: dict[PeerId, float] = {}
         self._reunion = Reunion(ctx, self)
+        self.reunited: Callable[[PeerId], None] = lambda peer: None
+        """Told of each peer that was dropped and has been found again."""
+        self.vacated: Callable[[int], None] = lambda long_id: None
+        """Told of the place of each contact that has left the table."""
 
     def restore(self, records: Iterable[ContactRecord]) -> list[Contact]:
         """Take the contacts of the journal. Returns those seen last; those too many leave it."""
@@ -86,11 +90,25 @@ class Roster:
             return
         contact = Contact(peer, addresses)
         rival = self.table.saw(contact, now)
-        if rival is not None and now - rival.last_seen >= self._config.crowded_seconds:
-            self._check(rival)
+        if rival is not None:
+            self._press(rival)
         if self.table.get(peer) is contact:
             self._ctx.note(Note("peers", peer=peer))
             self._save(contact)
+
+    def reachable(self, peer: PeerId) -> None:
+        """A connected peer can be dialled where it says: it may have a place, and others may be told of it."""
+        link = self._ctx.links[peer]
+        link.addresses = link.announced
+        self._ctx.book.learn(peer, link.addresses)
+        self.saw(peer)
+
+    def turned_away(self, peer: PeerId) -> None:
+        """A peer has come for whom the table has no place: see whether the one there that was heard least recently
+        still lives."""
+        rival = self.table.bucket_for(place(peer)[1]).head()
+        if rival is not None:
+            self._press(rival)
 
     def heard_of(self, peer: PeerId, addresses: tuple[str, ...]) -> None:
         """Somebody says where a peer may be dialled, unproven: remember it for those who will."""
@@ -157,6 +175,7 @@ class Roster:
         if self._saved.pop(peer, None) is not None:
             self._ctx.forget(ContactRecord.space, peer)
         self._ctx.note(Note("peers", peer=peer))
+        self.vacated(gone.long_id)
 
     def lost(self, peer: PeerId, clean: bool) -> None:
         """A connection has ended. An unclean end is a reason to see at once whether the peer still lives.
@@ -211,7 +230,10 @@ class Roster:
             if contact.failures:
                 self.probe(contact.peer)
 
-    def _check(self, rival: Contact) -> None:
+    def _press(self, rival: Contact) -> None:
+        """Others want the place of a contact."""
+        if self._ctx.now.mono - rival.last_seen < self._config.crowded_seconds:
+            return
         if rival.peer in self._ctx.links:
             self.table.saw(rival, self._ctx.now.mono)
         else:

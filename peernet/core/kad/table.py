@@ -90,7 +90,7 @@ class Table(RoutingTable):
             holder = bucket.nodes.get(node.id)
             if holder is not None and holder.peer != node.peer:
                 return None  # Two keys with one id: who came first stays.
-            if len(bucket) < bucket.ksize or not self._may_split(bucket, node):
+            if len(bucket) < bucket.ksize or not self._may_split(bucket, node.long_id):
                 break
             self.split_bucket(self.get_bucket_for(node))
         if len(bucket) >= bucket.ksize and not self._spread(bucket, node):
@@ -103,21 +103,33 @@ class Table(RoutingTable):
     def _spread(self, bucket: Bucket, newcomer: Contact) -> bool:
         """See that a full bucket does not belong to a few networks. Returns whether the newcomer may have a place
         or wait for one; if its network has few and another has many, the latest of those leaves for it."""
-        if self._networks is None:
-            self._networks = crowded(counted(self.contacts()), self.config.network_table)
-        here = bucket.networks()
-        networks = crowded(here, self.config.network_bucket) | self._networks
+        networks = self._many(bucket)
         if not networks:
             return True
         if network_of(newcomer.addresses[0]) in networks:
             return False
-        many = crowded(here, self.config.network_bucket + 1)
+        many = crowded(bucket.networks(), self.config.network_bucket + 1)
         latest = [contact for contact in bucket.nodes.values() if network_of(contact.addresses[0]) in many]
         if latest:
             # The newcomer is alive; those who wait may have died, or be of that network too.
             bucket.replacement_nodes.clear()
             self.remove_contact(latest[-1])
         return True
+
+    def _many(self, bucket: Bucket) -> set[str]:
+        """The networks that have enough contacts already, in this bucket or in the whole table."""
+        if self._networks is None:
+            self._networks = crowded(counted(self.contacts()), self.config.network_table)
+        return crowded(bucket.networks(), self.config.network_bucket) | self._networks
+
+    def wants(self, peer: PeerId, address: str) -> bool:
+        """Whether a new peer would get a place, if it can be dialled at this address."""
+        long_id = place(peer)[1]
+        bucket = self.bucket_for(long_id)
+        if len(bucket) < bucket.ksize or self._may_split(bucket, long_id):
+            return True
+        gives_way = crowded(bucket.networks(), self.config.network_bucket + 1)
+        return bool(gives_way) and network_of(address) not in self._many(bucket)
 
     def failed(self, peer: PeerId, evict: bool = True) -> Contact | None:
         """A call to a peer failed. Returns the contact if it has now left the table.
@@ -221,13 +233,13 @@ class Table(RoutingTable):
         """The buckets whose refresh is due at `now` (monotonic seconds)."""
         return [bucket for bucket in self.buckets if bucket.refresh_at <= now]
 
-    def _may_split(self, bucket: Bucket, newcomer: Contact) -> bool:
+    def _may_split(self, bucket: Bucket, newcomer: int) -> bool:
         """Section 4.2 of the paper; and the k contacts nearest to this peer always have a place (section 2.4)."""
         if bucket.bits == 0:
             return False
         if bucket.has_in_range(self.node) or bucket.depth() % self.config.split_levels:
             return True
-        return newcomer.long_id ^ self.node.long_id < self.reach()
+        return newcomer ^ self.node.long_id < self.reach()
 
     def reach(self) -> int:
         """How far the k nearest contacts of this peer lie, or the whole space while it knows fewer. As ids are

@@ -58,6 +58,12 @@ class FakeKad:
             ctx.book.learn(peer, self.node.world.nodes[peer].addresses)
         return chosen
 
+    def tell_reunions(self, tell: Callable[[PeerId], None]) -> None:
+        self.reunited = tell
+
+    def stays(self, peer: PeerId) -> None:
+        pass
+
     def heard_of(self, contact: WireContact) -> None:
         self.heard[contact.peer] = contact.addresses
         self.node.ctx.book.learn(contact.peer, contact.addresses)

@@ -261,3 +261,16 @@ def test_leaving_tells_all_and_lets_go(pair: Any) -> None:
     assert [effect.on for effect in effects if isinstance(effect, Hold)] == [False]
     bob.world.run(0.15)
     assert alice.peer not in bob.active
+
+
+def test_a_peer_that_is_back_after_a_cut_is_asked_although_nobody_is_missing(make_world: Any) -> None:
+    world = make_world()
+    content = replace(GossipConfig(), near=0, random=0, limit=2)
+    alice, bob, carol, dave = (world.add(config=content) for _ in range(4))
+    for other in (bob, carol, dave):
+        world.link(alice, other)
+    for other in (bob, bob, carol, dave):
+        alice.do(lambda other=other: alice.kad.reunited(other.peer))
+        world.run(1.0)
+    assert set(alice.active) == {bob.peer, carol.peer}, "as many as there is room for"
+    assert bob.active[alice.peer].chosen is False

@@ -169,6 +169,22 @@ def test_only_a_slow_one_nearer_than_all_others_is_waited_for_longer(
     assert ends == until
 
 
+def test_who_is_asked_again_over_a_new_connection_has_the_time_of_a_dial(make: Make) -> None:
+    some = peers(2)
+    lookup = make(*some, links=some[:1], config=replace(CONFIG, first_slow_seconds=1.0, dial_factor=2.0))
+    lookup.advance(0.0)
+    assert lookup.deadline() == 1.0
+    assert lookup.redial(some[0], 0.5)
+    assert not lookup.redial(some[0], 0.6), "once is enough"
+    assert not lookup.redial(some[1], 0.6), "it was not asked over a connection"
+    lookup.answered(some[1], (), 0.7)
+    lookup.advance(lookup.deadline())
+    assert not lookup.done
+    lookup.answered(some[0], (), 2.0)
+    lookup.advance(2.0)
+    assert [contact.peer for contact in lookup.nearest()] == some
+
+
 def test_while_nobody_has_answered_the_slow_are_waited_for(make: Make) -> None:
     (only,) = peers(1)
     lookup = make(only)

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from peernet.config.kad import KadConfig
+from peernet.core.effects import Call
+from peernet.core.events import Failure
 from peernet.core.kad import record_key
 from peernet.core.kad.contact import place
 from peernet.identity.envelope import seal
@@ -184,6 +186,28 @@ def test_records_outlive_their_owner_and_every_first_holder_by_being_stored_agai
     world.check()
 
 
+def test_a_call_whose_connection_is_closed_under_it_is_made_again(make_world: MakeWorld) -> None:
+    world = make_world(seed=6)
+    nodes = world.grow(20)
+    world.run(30)
+    honest, parting = nodes[3], nodes[7]
+    closed: list[PeerId] = []
+    call = world._call
+
+    def close(node: Node, wanted: Call) -> None:
+        if closed or node is not honest or wanted.peer != parting.peer:
+            call(node, wanted)
+            return
+        closed.append(wanted.peer)
+        world.cut(honest, parting, clean=True)
+        world._settle(honest, wanted.id, Failure("lost", "nobody needs it"), 0.0)
+
+    world._call = close
+    assert world.find(honest, place(parting.peer)[0])[0] == parting.peer
+    assert closed == [parting.peer]
+    assert honest.kad.table.get(parting.peer).failures == 0
+
+
 def test_an_advert_is_stored_seldom_and_the_latest_wins(make_world: MakeWorld) -> None:
     from peernet.wire.signed import ADVERT
 
@@ -215,11 +239,11 @@ def test_an_advert_is_held_by_the_peers_nearest_to_its_author_and_nobody_searche
     world.calls.clear()
     owner.do(lambda: owner.kad.put_advert(owner.seal(b"here", 1, lifetime=1800.0, domain=ADVERT)))
     world.run(5)
-    assert (world.calls["FindNode"], world.calls["Store"]) == (0, world.config.k)
+    assert (world.calls["FindNode"], world.calls["Store"]) == (0, world.config.advert_holders)
     key = record_key(ADVERT, owner.peer)
     assert key == place(owner.peer)[0]
     holders = {node.peer for node in nodes if node is not owner and node.kad.store.get(key, world.now())}
-    assert holders == set(world.true_nearest(key, without=owner))
+    assert holders == set(world.true_nearest(key, without=owner)[: world.config.advert_holders])
     opened = world.ask(lambda then: nodes[6].do(lambda: nodes[6].kad.get(key, ADVERT, then)))
     assert [each.body for each in opened] == [b"here"]
 

@@ -207,6 +207,12 @@ def test_each_record_has_its_own_time_to_be_stored_again(make_store: MakeStore) 
     assert len(store.due(later(1400.0), 5)) == 5
 
 
+def test_an_advert_is_for_its_author_to_store_again(make_store: MakeStore) -> None:
+    store = make_store(DOMAINS)
+    assert store.accept(KEY, "", record(lifetime=1800.0), NOW) == ""
+    assert store.due(later(1799.0), 100) == []
+
+
 def test_a_reader_names_the_domain_it_wants(make_store: MakeStore) -> None:
     store = make_store({ADVERT: Domain(600.0), OFFER: Domain(600.0)})
     assert store.open(record(), KEY, NOW, ADVERT).body == b"body"
