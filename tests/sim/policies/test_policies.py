@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from peernet.config import TrustConfig
+from peernet.config import Config, TrustConfig
 from peernet.errors import UsageError
 from peernet_sim.policies.__main__ import main
 from peernet_sim.policies.agreement import bursts, compare, key_of
@@ -17,6 +17,7 @@ from peernet_sim.policies.field import Field
 from peernet_sim.policies.intervals import interval, upper_bound
 from peernet_sim.policies.page import agreement, rewrite
 from peernet_sim.policies.running import Store, measure
+from peernet_sim.policies.slices import Slices
 from peernet_sim.policies.table import lines
 from peernet_sim.policies.workers import LIARS, make_workers
 
@@ -182,3 +183,20 @@ def test_a_sleeper_s_errors_count_by_bursts():
     assert bursts(cold) == 25
     assert bursts(replace(cold, policy="majority:2/3")) == bursts(replace(cold, kind="colluding")) == 1
     assert cold.between(25)[1] > cold.between()[1]
+
+
+@pytest.mark.parametrize("kind", ["independent", "colluding"])
+def test_a_dispute_over_one_call_of_a_hundred_costs_hardly_more_than_that_call(kind):
+    def calls(falsified, **change):
+        config = Config(work=replace(Config().work, **change))
+        workers = make_workers(12, 0.17, kind, 0, Random(3))
+        field = Field(workers, own=False, seed=3, slices=Slices(100, falsified), config=config)
+        outcome = field.run("majority:2/2", 60)
+        assert outcome.state == "done" and outcome.slices == 60
+        assert kind == "colluding" or not outcome.wrong
+        return outcome.calls
+
+    needed = 2 * 60 * 100
+    whole, narrowed = calls(1, narrow_share=0.0) - needed, calls(1) - needed
+    assert narrowed < whole / 4, "two liars in one slice make a whole execution necessary all the same"
+    assert calls(100) == calls(100, narrow_share=0.0)

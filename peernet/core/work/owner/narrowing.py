@@ -23,7 +23,7 @@ anew after a restart.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -32,9 +32,10 @@ from typing import TYPE_CHECKING
 from peernet.config.project import MAX_NARROWED_CALLS
 from peernet.core.effects import Compose, Differ, PinBlob
 from peernet.core.events import DifferencesFound, Failed, Outcome
-from peernet.core.work.owner.disputes import MOST_NAMED, Dispute, Narrowed
+from peernet.core.work.owner.disputes import Dispute, Narrowed
 from peernet.core.work.owner.hosting import fail_by_host
 from peernet.core.work.owner.leases import Lease
+from peernet.core.work.owner.questions import Question, found_out, names_of, values_of
 from peernet.core.work.owner.slices import Slice
 from peernet.core.work.votes import REJECTED, differ, failed_call
 from peernet.types import Digest, Payload, PeerId
@@ -54,19 +55,6 @@ class _Part:
     lease: Lease
     result: SliceResult
     value: Payload
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """What the host is asked about a slice. values: distinct results, `Dispute.narrowed`'s base first if calls of
-    it were lent. failures: the calls that raised, by the digests of those who say so. most: see `Differ`."""
-
-    entry: Slice
-    dispute: Dispute
-    names: frozenset[Digest]
-    values: tuple[Payload, ...]
-    failures: dict[Digest, int]
-    most: int
 
 
 class Narrowing:
@@ -91,10 +79,10 @@ class Narrowing:
             return
         if not differ(entry.votes.values()):
             return
-        if dispute is not None and (dispute.asking or dispute.whole or dispute.compared == _names(entry)):
+        if dispute is not None and (dispute.asking or dispute.whole or dispute.compared == names_of(entry)):
             return
         raised = any(vote.key[0] == "error" for vote in entry.votes.values())
-        if len(_values(entry)) < 2 - raised:
+        if len(values_of(entry)) < 2 - raised:
             return
         if dispute is None:
             dispute = Dispute()
@@ -165,7 +153,7 @@ class Narrowing:
         else:
             job.verdicts.counted(lease, part.result, None, (REJECTED, part.result.digest))
 
-    def on_found(self, question: _Question, outcome: Outcome) -> None:
+    def on_found(self, question: Question, outcome: Outcome) -> None:
         """The host has compared the results of a slice."""
         job, entry, dispute = self._job, question.entry, question.dispute
         dispute.asking = False
@@ -176,8 +164,8 @@ class Narrowing:
         assert isinstance(found, DifferencesFound), f"the host answered {type(found).__name__}"
         if job.slices.undecided.get(entry.index) is not entry or entry.state == "failed":
             return
-        _learn(dispute, question, found)
-        job.slices.disputed_over(entry, _narrowed(dispute, question, found))
+        dispute = found_out(question, found)
+        job.slices.disputed_over(entry, dispute)
         if dispute.narrowed is not None and dispute.narrowed.input is not None:
             _pin(job, dispute.narrowed.input)
         job.verdicts.judge(entry)
@@ -185,7 +173,7 @@ class Narrowing:
     def _ask_about(self, entry: Slice) -> None:
         job, dispute = self._job, entry.dispute
         assert dispute is not None and dispute.asking, "only slices in dispute wait here"
-        values = _values(entry)
+        values = values_of(entry)
         if job.slices.undecided.get(entry.index) is not entry or not values:
             dispute.asking = False
             if entry.index in job.slices.undecided:
@@ -200,7 +188,7 @@ class Narrowing:
         ordered = tuple(values.values()) if lent is None else (lent.base, *values.values())
         distinct = {value.digest: value for value in ordered}
         asked = tuple(islice(distinct.values(), job.ctx.config.box.compared))
-        question = _Question(entry, dispute, _names(entry), asked, failures, self._most(entry, failures))
+        question = Question(entry, dispute, names_of(entry), asked, failures, self._most(entry, failures))
         self._asked += 1
         _ask_differ(job.ctx, job.host, question, self)
 
@@ -242,62 +230,6 @@ class Narrowing:
         return False
 
 
-def _values(entry: Slice) -> dict[Digest, Payload]:
-    """The distinct results of a slice, those with most votes first, and in the order in which they came."""
-    votes = [vote for vote in entry.votes.values() if vote.value is not None]
-    count = Counter(vote.key for vote in votes)
-    votes.sort(key=lambda vote: -count[vote.key])
-    return {vote.value.digest: vote.value for vote in votes if vote.value is not None}
-
-
-def _names(entry: Slice) -> frozenset[Digest]:
-    """What distinguishes this set of votes from another one, as far as the host is concerned."""
-    return frozenset(vote.key[1] for vote in entry.votes.values())
-
-
-def _learn(dispute: Dispute, question: _Question, found: DifferencesFound) -> None:
-    """Keep what can be told of the calls in which results differ."""
-    places = {place for told in found.places for place in told}
-    places.update(question.failures.values(), dispute.differing)
-    dispute.compared = question.names
-    dispute.differing = tuple(sorted(places)[:MOST_NAMED])
-    dispute.total = max(dispute.total, len(places), *(count or 0 for count in found.counts))
-
-
-def _narrowed(dispute: Dispute, question: _Question, found: DifferencesFound) -> Dispute:
-    """Return what leases are on from now on. Once calls were lent they stay the same: where results turn out to
-    differ elsewhere too, whole slices follow."""
-    old, base = dispute.narrowed, question.values[0]
-    calls = found.narrowed if found.input is not None else ()
-    new = Narrowed(calls, base, found.input) if calls else None
-    whole = False
-    if dispute.lent and old is not None:
-        whole = calls != old.calls
-        new = Narrowed(old.calls, old.base, None if whole else found.input)
-    return Dispute(
-        compared=dispute.compared,
-        narrowed=new,
-        lent=dispute.lent,
-        shares=_shares(new, question, found),
-        whole=whole,
-        differing=dispute.differing,
-        total=dispute.total,
-    )
-
-
-def _shares(narrowed: Narrowed | None, question: _Question, found: DifferencesFound) -> frozenset[Digest]:
-    """The digests of results that are equal to the base but for the narrowed calls, and of failures in these."""
-    if narrowed is None:
-        return frozenset()
-    calls = frozenset(narrowed.calls)
-    equal = [
-        value.digest
-        for value, count, places in zip(question.values, found.counts, found.places, strict=True)
-        if count is not None and count == len(places) and calls.issuperset(places)
-    ]
-    return frozenset((*equal, *(name for name, call in question.failures.items() if call in calls)))
-
-
 def _pin(job: Job, value: Payload) -> None:
     """Keep a blob that the host has made, while the job runs."""
     if value.inline is None:
@@ -314,7 +246,7 @@ def _ask_compose(ctx: Context, host: JobId, part: _Part, narrowing: Narrowing) -
     )
 
 
-def _ask_differ(ctx: Context, host: JobId, question: _Question, narrowing: Narrowing) -> None:
+def _ask_differ(ctx: Context, host: JobId, question: Question, narrowing: Narrowing) -> None:
     entry, lent = question.entry, question.dispute.narrowed if question.dispute.lent else None
     also = tuple(sorted({*question.failures.values(), *(lent.calls if lent is not None else ())}))
     ctx.ask(

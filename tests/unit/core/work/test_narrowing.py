@@ -11,7 +11,7 @@ from peernet.config import Config, TrustConfig, WorkConfig
 from peernet.core import effects as e
 from peernet.core import records as r
 from peernet.core.events import DifferencesFound, Failure
-from peernet.core.work.owner.narrowing import MOST_NAMED
+from peernet.core.work.owner.disputes import MOST_NAMED
 from peernet.core.work.stats import decode_stats
 from peernet.core.work.votes import failure_digest
 from peernet.project.cut import encode_input, open_input
@@ -349,6 +349,19 @@ def test_a_narrowed_result_that_is_repeated_is_answered_alike_and_a_changed_one_
     made.hand("carol").give(given, want=0)
     assert isinstance(made.hand("carol").give(given, want=0), Taken)
     assert made.hand("carol").give(changed, want=0) == "a result that was returned before, changed"
+
+
+def test_an_input_that_is_a_blob_is_kept_while_the_job_runs(bench):
+    made = bench()
+    found, big = made.desk.host.differ, sha(b"big")
+
+    def differ(effect):
+        return replace(found(effect), input=Payload(big, 1 << 20))
+
+    made.desk.host.differ = differ
+    made.work("liar", at17=5)
+    made.work("bob")
+    assert e.PinBlob(big, made.desk.running.host) in made.desk.seen
 
 
 # --- failures ----------------------------------------------------------------------------------------------------
