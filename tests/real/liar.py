@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,17 +18,20 @@ from peernet.runtime.options import PeerOptions
 from peernet.sandbox import BoxExecutor, Limits, Outcome, probe
 from peernet.storage.home import Home
 
+EVERY = int(os.environ.get("LIE_EVERY", "1"))
+"""It lies about results that leave the largest remainder when divided by this: about all, unless it is told."""
+
 
 class LyingBox:
-    """A box that computes honestly and reports one more."""
+    """A box that computes honestly and reports one more, of each result or of every so-manieth."""
 
     def __init__(self, box: Any) -> None:
         self._box = box
 
     async def run(self, data: bytes, limits: Limits, on_start: Callable[[], None], **more: Any) -> Outcome:
         outcome = await self._box.run(data, limits, on_start, **more)
-        values = decode(outcome.value)
-        return replace(outcome, value=encode([value + 1 for value in values]))
+        values: Any = decode(outcome.value)
+        return replace(outcome, value=encode([value + (value % EVERY == EVERY - 1) for value in values]))
 
     async def aclose(self) -> None:
         await self._box.aclose()
@@ -41,8 +45,6 @@ class LyingExecutor(BoxExecutor):
 
 
 def main() -> None:
-    import os
-
     parser = argparse.ArgumentParser()
     parser.add_argument("command")
     parser.add_argument("addresses", nargs="*")
