@@ -6,6 +6,7 @@ command, for `peernet sim replay`, and for benchmarks alike.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 import shutil
@@ -141,8 +142,15 @@ def write_recipe(recipe: Recipe, plan: Plan, digest: str, folder: Path) -> None:
         (folder / BUNDLE_FILE).write_bytes(recipe.bundle)
     told = asdict(replace(recipe, bundle=None, peers=len(plan.topology.peers), seed=plan.seed))
     del told["bundle"]
-    record = {"peernet": __version__, "kind": recipe.kind} | told | {"trace_digest": digest}
+    sealed = {"source_digest": _source_digest(folder, recipe.kind), "trace_digest": digest}
+    record = {"peernet": __version__, "kind": recipe.kind} | told | sealed
     (folder / RECIPE_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="ascii")
+
+
+def _source_digest(folder: Path, kind: str) -> str:
+    """The SHA-256 of the kept scenario or bundle, by which a replay finds that it was edited."""
+    file = folder / (BUNDLE_FILE if kind == "job" else SCENARIO_FILE)
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def copy_scenario(source: Path, folder: Path) -> None:
@@ -162,12 +170,13 @@ def read_recipe(folder: Path) -> Recorded:
     """Return the run that is kept in a folder.
 
     Raises:
-        UsageError: there is none, or its file is damaged.
+        UsageError: there is none, its file is damaged, or what was run was changed since.
     """
     path = folder / RECIPE_FILE
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         kind, version, digest = record.pop("kind"), record.pop("peernet"), record.pop("trace_digest")
+        unchanged = record.pop("source_digest") == _source_digest(folder, kind)
         bundle = (folder / BUNDLE_FILE).read_bytes() if kind == "job" else None
         record["arguments"] = tuple(record["arguments"])
         recipe = Recipe(**record, bundle=bundle)
@@ -178,6 +187,11 @@ def read_recipe(folder: Path) -> Recorded:
         ) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(f"{path} is damaged: {error}; run the scenario again") from error
+    if not unchanged:
+        changed = folder / (BUNDLE_FILE if kind == "job" else SCENARIO_FILE)
+        raise UsageError(
+            f"{changed} was changed since the run: put it back, or run it anew with `peernet sim {kind}`"
+        )
     if recipe.bundle is None:
         recipe = replace(recipe, source=str(folder / SCENARIO_FILE))
     return Recorded(recipe, version, digest)

@@ -203,6 +203,17 @@ def test_a_replay_that_went_another_way(
     assert "made by peernet 0.0.1, this is" in peernet("sim", "replay", "out").stderr
 
 
+def test_a_replay_of_a_scenario_that_was_changed(
+    peernet: Run, simulator: Any, scenario_file: Path, tmp_path: Path
+) -> None:
+    peernet("sim", "run", scenario_file, "--out", "out")
+    with (tmp_path / "out" / "scenario.toml").open("a") as kept:
+        kept.write("# another one\n")
+    ran = peernet("sim", "replay", "out")
+    assert ran.exit_code == 2
+    assert "error: out/scenario.toml was changed since the run: put it back, or run it anew" in ran.stderr
+
+
 def test_a_replay_that_breaks_again_is_the_same(peernet: Run, simulator: Any, scenario_file: Path) -> None:
     simulator.changes = {"violations": [BROKEN]}
     assert peernet("sim", "run", scenario_file, "--out", "out").exit_code == 1
