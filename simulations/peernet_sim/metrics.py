@@ -111,7 +111,7 @@ class Measures:
             "count": len(self.lookups),
             "success": share(lookup.found for lookup in self.lookups),
             "hops_mean": mean(hops),
-            "hops_max": max(hops, default=0),
+            "hops_max": max(hops, default=None),
             "calls_mean": mean([lookup.calls for lookup in self.lookups]),
             "latency_p50": percentile(seconds, 0.50),
             "latency_p99": percentile(seconds, 0.99),
@@ -132,7 +132,7 @@ class Measures:
 
     def gossip_metrics(self) -> dict[str, Any]:
         """The `gossip` of a report."""
-        casts = [cast for cast in self.casts if cast.settled]
+        casts = [cast for cast in self.casts if cast.settled and cast.audience]
         deliveries = sum(sum(peer in cast.heard for peer in cast.audience) for cast in casts)
         copies = sum(cast.copies.get(peer, 0) for cast in casts for peer in cast.audience)
         times = [time for cast in casts if (time := cast.reached(0.99)) is not None]
@@ -140,7 +140,7 @@ class Measures:
         return {
             "broadcasts": len(casts),
             "coverage": mean([cast.coverage() for cast in casts]),
-            "copies_per_delivery": round(copies / deliveries, 4) if deliveries else 0.0,
+            "copies_per_delivery": round(copies / deliveries, 4) if deliveries else None,
             "t99": max(times) if times and len(times) == len(casts) else None,
             "t100": max(alls) if alls and len(alls) == len(casts) else None,
         }
@@ -159,15 +159,15 @@ class Measures:
         return found
 
 
-def share(found: Iterable[bool]) -> float:
-    """The share of True; 1.0 of nothing."""
+def share(found: Iterable[bool]) -> float | None:
+    """The share of True; None of nothing."""
     values = list(found)
-    return round(sum(values) / len(values), 6) if values else 1.0
+    return round(sum(values) / len(values), 6) if values else None
 
 
-def mean(values: Sequence[float]) -> float:
-    """The mean, 0.0 of nothing."""
-    return round(math.fsum(values) / len(values), 6) if values else 0.0
+def mean(values: Sequence[float]) -> float | None:
+    """The mean; None of nothing."""
+    return round(math.fsum(values) / len(values), 6) if values else None
 
 
 def percentile(values: Sequence[float], part: float) -> float | None:

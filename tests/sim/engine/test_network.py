@@ -61,7 +61,7 @@ class Shuffle:
 
 
 def test_all_find_each_other_and_work(make_plan: Callable[..., Plan]) -> None:
-    made = run(make_plan())
+    made = run(make_plan(seconds=90.0))
     metrics = made.report.metrics  # type: ignore[attr-defined]
     assert metrics["lookups"]["success"] == 1.0
     assert metrics["gossip"]["coverage"] == 1.0

@@ -70,7 +70,7 @@ def test_bytes_are_counted_by_kind(make_plan: Any, run: Any, job: Any) -> None:
 
 
 def test_peers_find_each_other_talk_and_compute(make_plan: Any, run: Any, job: Any) -> None:
-    plan = make_plan(6, workload=workload(job(), lookups=10, puts=3, broadcasts=3), seconds=40.0)
+    plan = make_plan(6, workload=workload(job(), lookups=10, puts=3, broadcasts=3), seconds=90.0)
     metrics = sound(run(plan))
     (done,) = metrics["jobs"]
     assert (done["state"], done["slices"], done["accepted"], done["wrong"]) == ("done", 20, 20, 0)
@@ -79,7 +79,7 @@ def test_peers_find_each_other_talk_and_compute(make_plan: Any, run: Any, job: A
     assert metrics["gossip"]["coverage"] == 1.0
     assert (metrics["values"]["success"], metrics["values"]["lost"]) == (1.0, 0)
     assert metrics["mode"] == "fidelity"
-    assert metrics["virtual_seconds"] == 40.0
+    assert metrics["virtual_seconds"] == 90.0
     assert metrics["bytes"] > 10_000
 
 
