@@ -11,8 +11,9 @@ from peernet.core.work.stats import decode_stats
 from peernet.identity.digest import digest
 from peernet.results import encode
 from peernet.types import Digest, JobId, PeerId
+from peernet_sim.faults.liars import Liar
 from peernet_sim.looking import LiveWorld, Player
-from peernet_sim.metrics import JobRun, Measures
+from peernet_sim.metrics import JobRun, Measures, share
 from peernet_sim.model import JobPlan
 from peernet_sim.tasks import Task, Tasks
 
@@ -54,6 +55,11 @@ class Ledger:
         self._asked: dict[int, _Followed] = {}
         self._jobs: dict[JobId, _Followed] = {}
         self.liars: dict[int, float] = {}
+
+    def detected_share(self) -> float | None:
+        """Return the share of the liars that the submitters have found so far; nothing if there are none."""
+        behaviours = self._world.plan.faults.behaviours
+        return share(peer in self.liars for peer, behaviour in behaviours.items() if isinstance(behaviour, Liar))
 
     def schedule(self) -> None:
         """Submit each job at its time, and one that follows another after that. Loads their projects, which runs

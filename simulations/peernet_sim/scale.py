@@ -136,6 +136,7 @@ class Run:
                 "limit": world.config.net.connections,
             },
             "detected_liars": sorted(self.ledger.liars),
+            "detected_share": self.ledger.detected_share(),
         }
         return Report(
             metrics=metrics,

@@ -147,6 +147,7 @@ class FidelityRun:
             },
             "parcels": stage.network.parcels,
             "detected_liars": sorted(self.ledger.liars),
+            "detected_share": self.ledger.detected_share(),
         }
         return Report(
             metrics=metrics,

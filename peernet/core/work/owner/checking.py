@@ -15,11 +15,17 @@ from peernet.core.effects import Note
 from peernet.core.records import OutcomeRecord
 from peernet.core.work.owner.leases import Lease
 from peernet.core.work.owner.slices import Slice
-from peernet.core.work.votes import REJECTED, UNPROVEN, Key, Vote
+from peernet.core.work.votes import REJECTED, UNCHECKED, UNPROVEN, Key, Vote
 from peernet.types import PeerId
 
 if TYPE_CHECKING:
     from peernet.core.work.owner.job import Job
+
+_UNPROVEN = {
+    REJECTED: "does not pass the project's own check",
+    UNCHECKED: "makes the project's own check raise",
+}
+"""What is wrong with a result that does not prove itself, where another one of its slice does."""
 
 
 class Checking:
@@ -52,15 +58,13 @@ class Checking:
             self._job.crew.trust.passed(vote.peer, weight, PeerId(voucher) if voucher else None)
 
     def shown(self, entry: Slice, peer: PeerId) -> None:
-        """A peer's result has been shown to the job host, whose word is a check by the submitter itself."""
+        """A peer's result has been shown to the job host, whose word is a check by the submitter itself. One that
+        does not pass is struck when another one of its slice has passed: until then the project's check may be
+        wrong, and honest peers are not to pay for that."""
         job, vote = self._job, entry.votes[peer]
-        if not job.policy.retains or vote.trusted:
-            return
-        if vote.key[0] == "ok":
+        if job.policy.retains and not vote.trusted and vote.key[0] == "ok":
             entry.checked = (*entry.checked, peer)
             job.crew.trust.passed(peer, 1.0, None)
-        elif vote.key[0] == REJECTED:
-            self._strike(entry, peer, "does not pass the project's own check")
 
     def settled(self, entry: Slice, key: Key) -> None:
         """A slice is accepted: those who agree with it have passed a check, if there are several, and those who do
@@ -76,8 +80,13 @@ class Checking:
         self.agreed(entry, key)
         for vote in judged:
             if vote.key != key and not vote.trusted:
-                agreeing = sum(other.key == key for other in entry.votes.values())
-                self._strike(entry, vote.peer, f"is not the one that {agreeing} others have")
+                self._strike(entry, vote.peer, self._fault(entry, vote, key))
+
+    def _fault(self, entry: Slice, vote: Vote, key: Key) -> str:
+        if vote.key[0] in UNPROVEN:
+            return _UNPROVEN[vote.key[0]]
+        agreeing = sum(other.key == key for other in entry.votes.values())
+        return f"is not the one that {agreeing} others have"
 
     def audited(self, entry: Slice, lease: Lease, vote: Vote) -> bool:
         """A further result of a retained slice has come in. Returns whether the slice has to be judged anew."""

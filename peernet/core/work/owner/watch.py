@@ -9,6 +9,7 @@ from peernet.core.work.owner.leases import LIVE
 from peernet.core.work.owner.slices import Slice
 from peernet.core.work.owner.unheard import Unheard
 from peernet.core.work.owner.verdicts import told_of
+from peernet.core.work.votes import REJECTED
 from peernet.types import PeerId
 
 if TYPE_CHECKING:
@@ -156,10 +157,14 @@ class Watch:
             text += " and nobody is left to ask"
         elif entry.votes:
             there = len(entry.votes)
-            text = f"{name}: {there} results are there, {job.policy.unmet}, and nobody is left to ask"
+            results = "1 result is" if there == 1 else f"{there} results are"
+            text = f"{name}: {results} there, {job.policy.unmet}, and nobody is left to ask"
         else:
             text = f"{name}: nobody is left to ask"
-        return _joined(text, unfit) + "; join more peers, or add some with --local N"
+        remedy = "; join more peers, or add some with --local N"
+        if any(vote.key[0] == REJECTED for vote in entry.votes.values()):
+            remedy = f"; if check= is right that all of them are wrong{remedy.replace(';', ',', 1)}"
+        return _joined(text, unfit) + remedy
 
 
 def _joined(text: str, unfit: str) -> str:

@@ -61,12 +61,13 @@ def test_a_colluding_pair_agrees_in_vain(desk):
         for lease in list(liar.held):
             liar.give(liar.result(lease, b"the same lie"), want=0)
     assert bench.view.state == "running"
-    assert bench.view.strikes == 2
+    assert bench.view.strikes == 0  # who knows yet whether it is not the check that is wrong
     honest = bench.hand("honest", "10.0.0.9")
     honest.pull(want=1)
     honest.work()
     assert bench.values() == [b"<0+1>"]
     assert bench.view.state == "done"
+    assert stats(bench).strikes == 2
     assert bench.owner.trust.of(pair[0].peer).checks == 0
 
 
@@ -77,8 +78,26 @@ def test_two_lies_shut_a_peer_out(desk):
     for _ in range(2):
         (lease,) = liar.held
         liar.give(liar.result(lease, b"a lie"), want=1)
+    honest = bench.hand("honest", "10.0.0.2")
+    honest.pull(want=1)
+    while bench.view.strikes < 2:
+        assert isinstance(honest.work(want=1), Taken)
     answer = liar.pull(want=1)
     assert isinstance(answer, PullRefused) and answer.why == "banned"
+
+
+def test_a_check_that_is_wrong_itself_costs_no_peer_its_standing(desk):
+    bench = desk(1, confidence=0.99)
+    for number in range(3):
+        honest = bench.hand(f"honest{number}", f"10.0.{number}.1")
+        honest.pull(want=1)
+        (lease,) = honest.held
+        honest.give(honest.result(lease, b"not what the check is for"), want=0)
+    bench.wait(30.0)
+    assert (bench.view.state, bench.view.strikes, bench.view.banned) == ("failed", 0, ())
+    assert "3 results are there, none passes the project's check" in bench.view.reason
+    assert "if check= is right that all of them are wrong, join more peers" in bench.view.reason
+    assert not any(standing.failed for _, standing in bench.owner.trust)
 
 
 def test_a_failure_of_one_peer_is_not_enough(desk):
