@@ -61,6 +61,13 @@ def test_a_majority_believes_colluders_in_a_network_too():
     assert cold.wrong > 0.1 * cold.slices
 
 
+@pytest.mark.parametrize("policy", ["adaptive", "poco"])
+def test_results_that_wait_while_their_peer_earns_trust_break_no_invariant(policy):
+    cold, warm = network.measure(replace(CASE, policy=policy, peers=20, share=0.0, kind="honest", each=30))
+    assert (cold.state, warm.state, cold.wrong, warm.wrong) == ("done", "done", 0, 0)
+    assert warm.executions < cold.executions
+
+
 def test_a_colluding_majority_is_noticed_by_the_own_machine():
     case = replace(CASE, peers=20, share=0.6, each=20, warm=False)
     (cold,) = network.measure(case)

@@ -30,6 +30,7 @@ class Adaptive(Plain):
     scores: Scores
     name: str = "adaptive"
     limit: int = QUORUM + EXTRA_EXECUTIONS
+    judges_once: bool = True
     unmet: str = "no 2 of them agree"
 
     def decide(self, votes: Collection[Vote]) -> Key | None:

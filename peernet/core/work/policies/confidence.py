@@ -38,6 +38,7 @@ class Confidence:
     believes: bool = True
     retains: bool = True
     limit: int = MOST_EXECUTIONS
+    judges_once: bool = False
 
     @property
     def name(self) -> str:

@@ -22,6 +22,11 @@ class Plain:
         """See `Policy.retains`."""
         return False
 
+    @property
+    def judges_once(self) -> bool:
+        """See `Policy.judges_once`. Nothing is learnt."""
+        return False
+
     def holds(self, vote: Vote, checking: int) -> bool:
         """See `Policy.holds`."""
         return False

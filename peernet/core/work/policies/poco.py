@@ -28,6 +28,7 @@ class Poco(Plain):
     target: float
     name: str = "poco"
     limit: int = MOST_EXECUTIONS
+    judges_once: bool = True
 
     def decide(self, votes: Collection[Vote]) -> Key | None:
         """See `Policy.decide`."""

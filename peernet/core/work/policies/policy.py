@@ -14,7 +14,8 @@ class Policy(Protocol):
 
     name: as people write it, e.g. "majority:2/3". believes: one result of a trusted peer is enough. retains: what
     is accepted may be audited, and taken back when a peer that it rests on turns out to lie. limit: results of a
-    slice after which it has failed if none is accepted.
+    slice after which it has failed if none is accepted. judges_once: what is learnt of peers changes nothing for
+    the results of theirs that wait already, only for the next one that comes; else slices are judged anew then.
     """
 
     @property
@@ -28,6 +29,9 @@ class Policy(Protocol):
 
     @property
     def limit(self) -> int: ...
+
+    @property
+    def judges_once(self) -> bool: ...
 
     def decide(self, votes: Collection[Vote]) -> Key | None:
         """Return the result that is accepted, or None while there is none."""

@@ -39,6 +39,11 @@ class Proving:
         """See `Policy.limit`."""
         return self.inner.limit
 
+    @property
+    def judges_once(self) -> bool:
+        """See `Policy.judges_once`."""
+        return self.inner.judges_once
+
     def decide(self, votes: Collection[Vote]) -> Key | None:
         """See `Policy.decide`."""
         proven = next((vote.key for vote in votes if vote.key[0] == "ok"), None)
