@@ -19,7 +19,7 @@ from peernet.sandbox import BoxExecutor, Limits, Outcome, probe
 from peernet.storage.home import Home
 
 EVERY = int(os.environ.get("LIE_EVERY", "1"))
-"""It lies about results that leave the largest remainder when divided by this: about all, unless it is told."""
+"""It lies about results whose whole part leaves the largest remainder when divided by this: all by default."""
 
 
 class LyingBox:
@@ -31,7 +31,7 @@ class LyingBox:
     async def run(self, data: bytes, limits: Limits, on_start: Callable[[], None], **more: Any) -> Outcome:
         outcome = await self._box.run(data, limits, on_start, **more)
         values: Any = decode(outcome.value)
-        return replace(outcome, value=encode([value + (value % EVERY == EVERY - 1) for value in values]))
+        return replace(outcome, value=encode([value + (int(value) % EVERY == EVERY - 1) for value in values]))
 
     async def aclose(self) -> None:
         await self._box.aclose()

@@ -36,7 +36,7 @@ def connected(swarm: Any, peer: Any) -> list[Any]:
 def test_one_execution_a_slice_although_somebody_lies(swarm: Any, tmp_path: Path) -> None:
     owner = swarm.join("owner", nprocs=0)
     liar = swarm.join("liar", owner.address, command=LIAR)
-    swarm.join("honest1", owner.address)
+    honest = swarm.join("honest", owner.address)
     swarm.until(lambda: len(connected(swarm, owner)) == 2, "both workers")
     project = tmp_path / "roots.py"
     project.write_text(ROOTS)
@@ -44,9 +44,11 @@ def test_one_execution_a_slice_although_somebody_lies(swarm: Any, tmp_path: Path
     assert done.returncode == 0, done.stderr
     assert read(tmp_path / "out", "results.json") == [31622 + (n >= 31623**2) for n in range(10**9, 10**9 + 200)]
     told = read(tmp_path / "out", "stats.json")
-    wrong = told["strikes"]
-    assert told["executions"] == 40 + wrong
-    assert not [peer for peer in told["peers"] if peer["id"] == liar.id and peer["slices"] > 0]
+    assert {peer["id"]: peer["slices"] for peer in told["peers"] if peer["slices"]} == {honest.id: 40}
+    # What was refused ran once more. It is struck when the next result of its slice has passed, so there are fewer
+    # strikes than refusals where two of them have shut the liar out by then.
+    assert 0 <= told["strikes"] <= told["executions"] - 40
+    assert told["banned"] == ([liar.id] if told["strikes"] >= 2 else [])
 
 
 def test_a_check_that_raises_ends_the_job_with_its_traceback(swarm: Any, tmp_path: Path) -> None:
