@@ -31,7 +31,18 @@ class TrustConfig:
     """The most, so that a newcomer's word weighs something even in a flood of liars."""
 
     proven_checks: float = 3.0
-    """Checks after which a peer counts as an honest one in the measured share. A liar rarely passes three."""
+    """Checks in one function after which a peer counts as an honest one in the measured share, and has credit in
+    other functions. A liar rarely passes three."""
+
+    proven_liars: float = 0.05
+    """The share of liars that is assumed at most, in a function that is new to them, among peers that have proven
+    themselves in another one: a quarter of what is assumed of newcomers. The checks of three vouchers are enough
+    then, where a newcomer needs nine checks."""
+
+    functions: int = 8
+    """Functions of the submitter in which what a peer has proven is remembered; then the one that was touched the
+    longest ago is forgotten. Few people run more in the month in which checks fade, and a peer whose proof in one
+    is forgotten still has the credit of the others."""
 
     ban_strikes: float = 1.5
     """Strikes that ban. Two are needed: one may be an honest machine's error, of which there are about one in a
@@ -48,7 +59,7 @@ class TrustConfig:
 
     peers: int = 8192
     """Peers remembered. Beyond it those with the least evidence go first, never one that is shut out: a liar must
-    not be forgotten for others' sake. Each takes about 300 bytes."""
+    not be forgotten for others' sake. Each takes about 300 bytes, and 200 more for each function."""
 
     shut: int = 4096
     """Of those at most so many shut out; then the oldest of them go. Fresh keys are free, so a longer list of old

@@ -242,23 +242,33 @@ class MarkRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reason: str
 
 
+class ProofRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a peer has proven in one function (`core.work.trust.Proof`), in a `TrustRecord`. function: the id that
+    its name gives; name: the beginning of it, for people."""
+
+    function: bytes
+    name: str
+    checks: float
+    sure: bool
+    vouchers: tuple[PeerId, ...]
+
+
 class TrustRecord(Record, frozen=True, array_like=True, gc=False):
-    """What this submitter knows of a peer's honesty (`core.work.trust.Standing`)."""
+    """What this submitter knows of a peer's honesty (`core.work.trust.Standing`). proofs: the least recently
+    touched first."""
 
     space: ClassVar[str] = "trust"
 
     peer: PeerId
     share: float
     touched: float
-    checks: float
     strikes: float
     passed: int
     failed: int
     banned: bool
     blocked: bool
-    sure: bool = False
-    vouchers: tuple[PeerId, ...] = ()
     marks: tuple[MarkRecord, ...] = ()
+    proofs: tuple[ProofRecord, ...] = ()
 
     def key(self) -> bytes:
         return self.peer

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from peernet.config import TrustConfig
 from peernet.core.node import NodeCore
-from peernet.core.work.trust import Standing
+from peernet.core.work.trust import Standing, function_named
 from peernet.identity.jobid import format_job_id
 from peernet.identity.peerid import format_peer_id
 from peernet.types import PeerId
-from peernet.wire.control import MarkRow, RetractedJobRow, TrustReply, TrustRow
+from peernet.wire.control import MarkRow, ProofRow, RetractedJobRow, TrustReply, TrustRow
+
+_UNHEARD_OF = function_named("")
+"""A function in which nobody has proven anything: no job is without a name."""
 
 
 def trust_reply(
@@ -22,27 +26,39 @@ def trust_reply(
     trust, mine = core.owner.trust, core.context.mine
     peers = list(asked) if asked else [peer for peer, _ in trust] + list(mine)
     rows = [
-        _row(peer, trust.of(peer), peer in mine or peer == core.context.me, retracted.get(peer, ()))
+        _row(peer, trust.of(peer), trust.config, peer in mine or peer == core.context.me, retracted.get(peer, ()))
         for peer in dict.fromkeys(peers)
     ]
     return TrustReply(tuple(sorted(rows, key=lambda row: (row.credibility, row.peer))), trust.share())
 
 
-def _row(peer: PeerId, standing: Standing, mine: bool, retracted: Sequence[RetractedJobRow]) -> TrustRow:
+def _row(
+    peer: PeerId, standing: Standing, config: TrustConfig, mine: bool, retracted: Sequence[RetractedJobRow]
+) -> TrustRow:
+    functions = tuple(
+        ProofRow(
+            name=function.name,
+            credibility=1.0 if mine else standing.credibility(function, config),
+            checks=proof.checks,
+            sure=proof.sure,
+            vouchers=tuple(map(format_peer_id, proof.vouchers)),
+        )
+        for function, proof in standing.proofs.items()
+    )
+    elsewhere = standing.credibility(_UNHEARD_OF, config)
+    most = max([elsewhere, *(row.credibility for row in functions)])
     return TrustRow(
         peer=format_peer_id(peer),
         mine=mine,
-        credibility=1.0 if mine else standing.credibility,
-        checks=standing.checks,
+        credibility=1.0 if mine else most,
         strikes=standing.strikes,
         passed=standing.passed,
         failed=standing.failed,
         banned=standing.banned,
         blocked=standing.blocked,
-        sure=standing.sure,
-        vouchers=tuple(map(format_peer_id, standing.vouchers)),
         marks=tuple(
             MarkRow(mark.when, format_job_id(mark.job), mark.index, mark.reason) for mark in standing.marks
         ),
+        functions=functions,
         retracted=tuple(retracted),
     )

@@ -27,7 +27,7 @@ SPACES: tuple[str, ...] = (
 APPLICATION_ID = 0x706E6A6C
 """`pnjl` in SQLite's header: a database without it is another program's."""
 
-FORMAT = 2
+FORMAT = 3
 """Number of the layout of tables and records, kept in `PRAGMA user_version`. It rises when records of before can't
 be read any more; a higher one in a file was written by a newer peernet."""
 

@@ -15,6 +15,7 @@ from peernet.core.node import NodeCore
 from peernet.core.records import JobRecord, LeaseRecord, OutcomeRecord, Record
 from peernet.core.work.owner.leases import OUT
 from peernet.core.work.policies import Quorum, Scores, choose
+from peernet.core.work.trust import function_named
 from peernet.types import JobId, PeerId
 from peernet_sim.bounds import BOUNDS, running_jobs
 from peernet_sim.looking import LiveWorld, Player
@@ -146,7 +147,11 @@ class Evidence(Invariant):
             raise self.broken(f"peer {machine.index} accepted a slice of a job it does not know", machine.index)
         if job.state != "running":
             return  # which breaks another rule: `EndsOnce`
-        policy = choose(job.policy, machine.core.owner.trust, Scores(0)) if machine.core is not None else None
+        policy = (
+            choose(job.policy, machine.core.owner.trust, Scores(0), function_named(job.name))
+            if machine.core is not None
+            else None
+        )
         peers = dict.fromkeys(record.agreeing)
         if len(peers) != len(record.agreeing):
             raise self._without(machine, record, "one peer counts twice")

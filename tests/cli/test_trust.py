@@ -22,6 +22,7 @@ from peernet.wire.control import (
     JobRow,
     MarkRow,
     Ok,
+    ProofRow,
     Results,
     RetractedJobRow,
     Show,
@@ -43,14 +44,11 @@ def known(peer: str, **change: Any) -> TrustRow:
         "peer": peer,
         "mine": False,
         "credibility": 0.8,
-        "checks": 0.0,
         "strikes": 0.0,
         "passed": 0,
         "failed": 0,
         "banned": False,
         "blocked": False,
-        "sure": False,
-        "vouchers": (),
         "marks": (),
     }
     return TrustRow(**(fields | change))
@@ -60,7 +58,8 @@ MARK = MarkRow(
     1_700_000_000.0, "abcdefghijkl", 7, "its result of slice 7 of primes is not the one that 2 others have"
 )
 LIAR = known(EVE, credibility=0.0, strikes=2.0, failed=2, banned=True, marks=(MARK,))
-PROVEN = known(BOB, credibility=0.9931, checks=12.0, passed=12, sure=True)
+PRIMES = ProofRow("primes", 0.9931, 12.04, True, ())
+PROVEN = known(BOB, credibility=0.9931, passed=12, functions=(PRIMES, ProofRow("pi", 0.95, 1.0, False, (ANN,))))
 
 
 def test_all_that_is_known_is_a_table_with_the_least_credible_first(peernet: Run, fake_peer: Any) -> None:
@@ -85,7 +84,7 @@ def test_one_peer_with_its_evidence(peernet: Run, fake_peer: Any) -> None:
     fake_peer.answer(Trust, TrustReply((LIAR,), 0.2))
     told = peernet("trust", EVE).stdout
     assert told.startswith(f"{EVE}: banned\n")
-    assert "repeated with the same outcome: 0 of its results, by nobody; with another: 2" in told
+    assert "repeated with the same outcome: 0 of its results; with another: 2" in told
     assert "gets no work and its results count for nothing until its strikes have faded" in told
     assert "job abcdefghij: its result of slice 7 of primes is not the one that 2 others have" in told
     assert fake_peer.asked(Trust) == [Trust((EVE,))]
@@ -96,8 +95,7 @@ def test_one_peer_with_its_evidence(peernet: Run, fake_peer: Any) -> None:
     [
         (known(ANN, mine=True, credibility=1.0), "its key is one of your own: one result of it is believed"),
         (known(ANN, blocked=True, credibility=0.0), "you have blocked it; `peernet unblock` takes that back"),
-        (PROVEN, "12 of its results, by a trusted peer among others"),
-        (known(ANN, passed=3, vouchers=(BOB, EVE)), "3 of its results, by 2 other peers"),
+        (PROVEN, "repeated with the same outcome: 12 of its results; with another: 0"),
         (
             known(EVE, blocked=True, retracted=(RetractedJobRow("abcdefghijkl", "square", 3, 2.0),)),
             "without it 3 accepted slices of job abcdefghij (square) are retracted; submit it again",
@@ -109,11 +107,24 @@ def test_why_a_peer_is_trusted_or_not(peernet: Run, fake_peer: Any, row: TrustRo
     assert told in peernet("trust", row.peer).stdout
 
 
+def test_what_a_peer_has_proven_is_told_for_each_function(peernet: Run, fake_peer: Any) -> None:
+    fake_peer.answer(Trust, TrustReply((PROVEN,), 0.2))
+    assert [line for line in peernet("trust", BOB).stdout.splitlines() if line.startswith("  in ")] == [
+        "  in primes it has passed 12.0 checks (older ones count for less), by a trusted peer among others: "
+        "credibility 0.9931",
+        "  in pi it has passed 1.0 checks (older ones count for less), by 1 other peer: credibility 0.9500",
+    ]
+
+
 def test_trust_for_programs(peernet: Run, fake_peer: Any, json_lines: Lines) -> None:
-    fake_peer.answer(Trust, TrustReply((LIAR,), 0.2))
+    fake_peer.answer(Trust, TrustReply((LIAR, PROVEN), 0.2))
     (told,) = json_lines(peernet("trust", "--json").stdout)
     assert told["liars"] == 0.2
-    (row,) = told["rows"]
+    row, proven = told["rows"]
+    assert [(one["name"], one["checks"], one["sure"], one["vouchers"]) for one in proven["functions"]] == [
+        ("primes", 12.04, True, []),
+        ("pi", 1.0, False, [ANN]),
+    ]
     assert (row["peer"], row["banned"], row["failed"], row["marks"][0]["index"]) == (EVE, True, 2, 7)
 
 

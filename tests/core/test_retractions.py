@@ -9,7 +9,7 @@ import pytest
 from peernet.config import Config, TrustConfig
 from peernet.core import events as ev
 from peernet.core.records import EvidenceRecord, JobRecord, OutcomeRecord, ReviewRecord, decode_record
-from peernet.core.work.trust import weigh
+from peernet.core.work.trust import function_named, weigh
 from peernet.types import PeerId
 
 CONFIG = Config(trust=TrustConfig(policy="confidence:0.9", review_records=3))
@@ -48,7 +48,8 @@ def rested(machine: Any, *peers: Any) -> set[int]:
 def is_believed_without(machine: Any, record: EvidenceRecord, other: Any) -> bool:
     """Whether those who agree on a slice are believed, this one apart."""
     agreeing = [part.peer for part in record.parts if part.agrees and part.counts and part.peer != other.id]
-    return weigh({"": map(machine.core.owner.trust.credibility, agreeing)})[""] >= 0.9
+    trust, function = machine.core.owner.trust, function_named("task")
+    return weigh({"": [trust.credibility(peer, function) for peer in agreeing]})[""] >= 0.9
 
 
 def retracted(machine: Any) -> set[int]:

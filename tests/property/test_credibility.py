@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from peernet.core.work.trust.credibility import CERTAIN, checks_for, credibility, weigh
@@ -55,6 +55,7 @@ def test_no_constant_rate_of_lies_beats_the_credibility(share, checks, rate):
 
 
 @given(SHARES, st.floats(0, 1e6), st.floats(0, 1e6))
+@example(0.2, 0.0, 5e-324)
 def test_more_checks_never_count_for_less(share, few, more):
     few, more = sorted((few, more))
     assert 1 - share <= credibility(share, few) <= credibility(share, more) <= max(CERTAIN, 1 - share)

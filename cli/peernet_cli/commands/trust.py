@@ -73,17 +73,17 @@ def _evidence(row: TrustRow) -> list[str]:
     lines = [f"{row.peer}: {_state(row) or 'not proven yet'}"]
     if row.mine:
         return [*lines, "  its key is one of your own: one result of it is believed"]
-    lines.append(f"  its next result is taken to be right with a probability of {row.credibility:.4f}")
-    by = (
-        "a trusted peer among others"
-        if row.sure
-        else f"{len(row.vouchers)} other peers"
-        if row.vouchers
-        else "nobody"
-    )
     lines.append(
-        f"  repeated with the same outcome: {row.passed} of its results, by {by}; with another: {row.failed}"
+        f"  its next result is taken to be right with a probability of {row.credibility:.4f}"
+        f"{', where it has proven itself best' if len(row.functions) > 1 else ''}"
     )
+    lines.append(f"  repeated with the same outcome: {row.passed} of its results; with another: {row.failed}")
+    for proof in row.functions:
+        by = "a trusted peer among others" if proof.sure else _count(len(proof.vouchers), "other peer")
+        lines.append(
+            f"  in {proof.name} it has passed {proof.checks:.1f} checks (older ones count for less), by {by}: "
+            f"credibility {proof.credibility:.4f}"
+        )
     if row.blocked:
         lines.append("  you have blocked it; `peernet unblock` takes that back")
     elif row.banned:
@@ -92,6 +92,10 @@ def _evidence(row: TrustRow) -> list[str]:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(mark.when))
         lines.append(f"  {when}, job {mark.job[:10]}: {mark.reason}")
     for job in row.retracted:
-        slices = f"{job.slices} accepted {'slice' if job.slices == 1 else 'slices'}"
+        slices = _count(job.slices, "accepted slice")
         lines.append(f"  without it {slices} of job {job.job[:10]} ({job.name}) are retracted; submit it again")
     return lines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -73,27 +73,37 @@ class RetractedJobRow(msgspec.Struct, frozen=True):
     when: float
 
 
+class ProofRow(msgspec.Struct, frozen=True):
+    """What a peer has proven in one function. name: of its jobs, at most 64 characters. credibility: how probable
+    its next result there is right, at least. checks: those that it passed, faded with time. vouchers: the first of
+    those who repeated its results; sure: a trusted one did."""
+
+    name: str
+    credibility: float
+    checks: float
+    sure: bool
+    vouchers: tuple[str, ...]
+
+
 class TrustRow(msgspec.Struct, frozen=True):
     """What this submitter knows of a peer's honesty, by its own jobs only.
 
-    credibility: how probable its next result is right, at least; 1.0 for a key of one's own, 0.0 for one that is
-    shut out. checks, strikes: faded with time; passed, failed: counted since it was first seen. vouchers: those
-    who repeated its results; sure: a trusted one did. marks: the latest strikes. retracted: what rested on it in
-    jobs that have ended, where peers are asked for by name.
+    credibility: how probable its next result is right, at least, in the function in which that is most; 1.0 for a
+    key of one's own, 0.0 for one that is shut out. strikes: faded with time; passed, failed: counted since it was
+    first seen. marks: the latest strikes. functions: those in which it passed checks since its last strike, the
+    latest last. retracted: what rested on it in jobs that have ended, where peers are asked for by name.
     """
 
     peer: str
     mine: bool
     credibility: float
-    checks: float
     strikes: float
     passed: int
     failed: int
     banned: bool
     blocked: bool
-    sure: bool
-    vouchers: tuple[str, ...]
     marks: tuple[MarkRow, ...]
+    functions: tuple[ProofRow, ...] = ()
     retracted: tuple[RetractedJobRow, ...] = ()
 
 

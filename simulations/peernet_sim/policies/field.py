@@ -92,12 +92,13 @@ class Field:
         self._slices = self._cut = self._executions = self._calls = 0
         self._job = JobId(b"")
         self._record: JobRecord | None = None
+        self._name = ""
         self._values: dict[int, bool] = {}
 
-    def run(self, policy: str, slices: int, *, longest: float = 1e6) -> Outcome:
-        """Run one job of so many slices to its end, or for so many virtual seconds."""
+    def run(self, policy: str, slices: int, *, longest: float = 1e6, name: str = "study") -> Outcome:
+        """Run one job of so many slices to its end, or for so many virtual seconds. name: of its function."""
         self._slices, self._cut, self._executions, self._calls = slices, 0, 0, 0
-        self._record, self._values = None, {}
+        self._record, self._values, self._name = None, {}, name
         self._heap.clear()
         self._queues.clear()
         self._busy.clear()
@@ -245,7 +246,8 @@ class Field:
                 self._settle(number, reply)
             case e.OpenHost(id=number):
                 length = self._slices * self._of.calls
-                self._settle(number, HostOpened("study", length, self._of.calls, None, None, None, False, False))
+                size = self._of.calls
+                self._settle(number, HostOpened(self._name, length, size, None, None, None, False, False))
             case e.Differ(id=number):
                 self._settle(number, self._of.differ(effect))
             case e.Compose(id=number):

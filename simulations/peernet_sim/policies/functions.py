@@ -1,9 +1,8 @@
-"""Is trust better kept for each function? `python -m peernet_sim.policies.functions --out DIR`.
+"""What trust for each function costs and saves: `python -m peernet_sim.policies.functions --out DIR`.
 
 A submitter runs two functions in turn: A, B, A again, B again. Some peers are right in A and wrong in B: selective
-liars, who collude, or honest machines that are broken where only B goes (each has errors of its own). Either one
-trust serves both functions, as in the product, or each has one of its own, as if there were two submitters. Or, in
-between, each has one of its own, and B's expects fewer liars: who comes to B has proven itself in A.
+liars, who collude, or honest machines that are broken where only B goes (each has errors of its own). What they
+have proven in A must not be believed in B, and should not be lost there either (`core.work.trust.proofs`).
 """
 
 from __future__ import annotations
@@ -18,20 +17,12 @@ from pathlib import Path
 from random import Random
 from typing import Literal, get_args
 
-from peernet.config import Config, TrustConfig
 from peernet_sim.policies.field import Field, Outcome
 from peernet_sim.policies.intervals import upper_bound
 from peernet_sim.policies.workers import TRUE, Worker
 
 Fault = Literal["selective", "broken"]
 """selective: colludes in B. broken: has an error of its own in each slice of B."""
-
-Trust = Literal["submitter", "function", "credit"]
-"""For whom what is known of peers is kept apart. credit: for each function, with `CREDIT` in the second."""
-
-CREDIT = 0.05
-"""The share of peers that is expected to be wrong in B, of those who are right in A: a quarter of what is assumed
-of newcomers. So the checks of three vouchers are enough, where a newcomer needs nine checks."""
 
 POLICY = "confidence:0.99"
 FUNCTIONS = ("A", "B")
@@ -81,7 +72,6 @@ class Partial(Worker):
 class Case:
     """One combination. share: of peers that are wrong in B. each: slices a worker in a job of B."""
 
-    trust: Trust
     fault: Fault
     share: float
     peers: int
@@ -105,10 +95,9 @@ class Job:
 
 def cases(peers: int, lengths: Iterable[int], seeds: int) -> Iterator[Case]:
     """Go through all combinations; where nobody is wrong there is but one kind."""
-    ways = product(lengths, SHARES, get_args(Fault), get_args(Trust), range(1, seeds + 1))
-    for each, share, fault, trust, seed in ways:
+    for each, share, fault, seed in product(lengths, SHARES, get_args(Fault), range(1, seeds + 1)):
         if share or fault == "selective":
-            yield Case(trust, fault, share, peers, each, seed)
+            yield Case(fault, share, peers, each, seed)
 
 
 def measure(case: Case) -> list[Job]:
@@ -120,14 +109,11 @@ def measure(case: Case) -> list[Job]:
         Partial(number, seconds, case.fault, turn) if number < wrong else Worker(number, "honest", seconds)
         for number, seconds in enumerate(speeds)
     ]
-    # Two owners that know nothing of each other are one that keeps its trust for each function.
-    owners = 1 if case.trust == "submitter" else len(FUNCTIONS)
-    configs = [Config(), Config(trust=TrustConfig(liars=CREDIT)) if case.trust == "credit" else Config()]
-    fields = [Field(workers, own=True, seed=case.seed + owner, config=configs[owner]) for owner in range(owners)]
-    jobs = []
+    field, jobs = Field(workers, own=True, seed=case.seed), []
     for number, turn.function in enumerate(ORDER):
-        field, each = fields[turn.function % owners], case.each if turn.function else EACH
-        jobs.append(_job(case, number, field.run(POLICY, case.peers * each, longest=PATIENCE * each)))
+        each, name = case.each if turn.function else EACH, FUNCTIONS[turn.function]
+        outcome = field.run(POLICY, case.peers * each, longest=PATIENCE * each, name=name)
+        jobs.append(_job(case, number, outcome))
     return jobs
 
 
@@ -145,11 +131,11 @@ def _job(case: Case, number: int, outcome: Outcome) -> Job:
 
 
 def markdown(jobs: Iterable[Job]) -> str:
-    """Return the table: for each network and way to keep trust one row, with all seeds together."""
-    groups: dict[tuple[int, float, Fault, Trust], dict[int, list[Job]]] = {}
+    """Return the table: for each network one row, with all seeds together."""
+    groups: dict[tuple[int, float, Fault], dict[int, list[Job]]] = {}
     for job in jobs:
         case = job.case
-        key = (case.each, case.share, case.fault, case.trust)
+        key = (case.each, case.share, case.fault)
         groups.setdefault(key, {}).setdefault(job.number, []).append(job)
     titles = [
         f"{FUNCTIONS[function]} {'again' if place >= len(FUNCTIONS) else 'first'}"
@@ -159,13 +145,13 @@ def markdown(jobs: Iterable[Job]) -> str:
         "Each cell: wrong results among those accepted (with 95 % certainty at most), executions a slice, peers "
         "banned in it, seconds.",
         "",
-        "| slices a worker in B | wrong in B | trust for each | " + " | ".join(titles) + " |",
-        "|---" * (3 + len(ORDER)) + "|",
+        "| slices a worker in B | wrong in B | " + " | ".join(titles) + " |",
+        "|---" * (2 + len(ORDER)) + "|",
     ]
-    for (each, share, fault, trust), numbers in groups.items():
+    for (each, share, fault), numbers in groups.items():
         who = f"{share:.0%} {fault}" if share else "none"
         cells = [_cell(numbers[number]) for number in sorted(numbers)]
-        text.append(f"| {each} | {who} | {trust} | " + " | ".join(cells) + " |")
+        text.append(f"| {each} | {who} | " + " | ".join(cells) + " |")
     return "\n".join(text) + "\n"
 
 

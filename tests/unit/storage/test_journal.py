@@ -266,7 +266,7 @@ def test_a_newer_journal_is_refused(journal: Journal, path: Path, read_only: boo
     journal.close()
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA user_version = 7")
-    with pytest.raises(StorageError, match=f"{path} has format 7 .* knows format 2: update peernet, or"):
+    with pytest.raises(StorageError, match=f"{path} has format 7 .* knows format 3: update peernet, or"):
         Journal.open(path, read_only=read_only)
 
 
@@ -278,7 +278,7 @@ def test_a_journal_whose_records_can_not_be_read_any_more_is_refused(
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA user_version = 1")
     remedy = rf"move {path.name}\* out of {path.parent} \(jobs and trust are lost, .* identity stays\), or"
-    with pytest.raises(StorageError, match=rf"has format 1 .* knows format 2: {remedy}"):
+    with pytest.raises(StorageError, match=rf"has format 1 .* knows format 3: {remedy}"):
         Journal.open(path, read_only=read_only)
 
 

@@ -45,17 +45,18 @@ class Checking:
         little."""
         if not self._job.policy.retains or key[0] in UNPROVEN:
             return
+        trust, function = self._job.crew.trust, self._job.function
         votes = [vote for vote in entry.votes.values() if vote.key == key]
         for vote in votes:
             if vote.trusted or vote.calls or vote.peer in entry.checked or len(votes) < 2:
                 continue
             weight, voucher = max(
-                (1.0, b"") if other.trusted else (self._job.crew.trust.credibility(other.peer), other.peer)
+                (1.0, b"") if other.trusted else (trust.credibility(other.peer, function), other.peer)
                 for other in votes
                 if other.peer != vote.peer
             )
             entry.checked = (*entry.checked, vote.peer)
-            self._job.crew.trust.passed(vote.peer, weight, PeerId(voucher) if voucher else None)
+            trust.passed(vote.peer, function, weight, PeerId(voucher) if voucher else None)
 
     def shown(self, entry: Slice, peer: PeerId) -> None:
         """A peer's result has been shown to the job host, whose word is a check by the submitter itself. One that
@@ -64,7 +65,7 @@ class Checking:
         job, vote = self._job, entry.votes[peer]
         if job.policy.retains and not vote.trusted and vote.key[0] == "ok":
             entry.checked = (*entry.checked, peer)
-            job.crew.trust.passed(peer, 1.0, None)
+            job.crew.trust.passed(peer, job.function, 1.0, None)
 
     def settled(self, entry: Slice, key: Key) -> None:
         """A slice is accepted: those who agree with it have passed a check, if there are several, and those who do

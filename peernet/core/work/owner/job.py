@@ -36,6 +36,7 @@ from peernet.core.work.owner.verdicts import Verdicts
 from peernet.core.work.owner.watch import Watch
 from peernet.core.work.policies import for_job
 from peernet.core.work.stats import JobView, Tally, encode_stats, view_of
+from peernet.core.work.trust import function_named
 from peernet.types import JobId, Payload, PeerId
 from peernet.wire.work import JobOver
 
@@ -56,6 +57,7 @@ class Job:
         self.host = host
         trust = ctx.config.trust
         self.policy = for_job(record, crew.trust, crew.scores)
+        self.function = function_named(record.name)
         # What is proven is never taken back.
         retention = Retention(0, 0) if record.checks else Retention(trust.retained, trust.retained_bytes)
         self.slices = SliceTable(self.policy, config.spent_leases, retention)

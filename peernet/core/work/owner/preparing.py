@@ -16,7 +16,7 @@ from peernet.core.work.owner.fitting import NO_OWN
 from peernet.core.work.owner.job import Job
 from peernet.core.work.owner.seeds import job_secret
 from peernet.core.work.owner.sizing import Sizing
-from peernet.core.work.policies import choose, policy_text
+from peernet.core.work.policies import policy_text, read_policy
 from peernet.identity.digest import digest
 from peernet.types import JobId
 from peernet.wire.base import ENVELOPE_LIMIT, MAX_SHORT_TEXT
@@ -82,7 +82,7 @@ class Preparation:
         try:
             declared = policy_text(opened.confidence, opened.replicas, opened.quorum)
             self._policy = self._submission.policy or declared or self._ctx.config.trust.policy
-            choose(self._policy, self._crew.trust, self._crew.scores)
+            read_policy(self._policy)
         except ValueError as error:
             self._refuse(Failure("usage", str(error)))
             return

@@ -12,14 +12,15 @@ from peernet.core.work.policies.poco import Poco
 from peernet.core.work.policies.proving import Proving
 from peernet.core.work.policies.quorum import Quorum
 from peernet.core.work.trust.credibility import CERTAIN
+from peernet.core.work.trust.proofs import function_named
 
 if TYPE_CHECKING:
     from peernet.core.records import JobRecord
     from peernet.core.work.policies.policy import Policy
     from peernet.core.work.policies.scores import Scores
-    from peernet.core.work.trust import Trust
+    from peernet.core.work.trust import Function, Trust
 
-    Make = Callable[[Trust, Scores], Policy]
+    Make = Callable[[Trust, Scores, Function], Policy]
 
 FORMS = (
     '"confidence:0.99", "majority:2/3" (2 equal of 3), "plain" (a trusted one or 2 equal), "adaptive", "poco:0.99"'
@@ -38,13 +39,13 @@ def policy_text(confidence: float | None, replicas: int | None, quorum: int | No
     return f"majority:{chosen.quorum}/{chosen.replicas}"
 
 
-def choose(text: str, trust: Trust, scores: Scores) -> Policy:
-    """Return the policy of this name. trust, scores: what the owner knows of the peers.
+def choose(text: str, trust: Trust, scores: Scores, function: Function) -> Policy:
+    """Return the policy of this name. trust, scores: what the owner knows of the peers. function: of the job.
 
     Raises:
         ValueError: as `read_policy`.
     """
-    return read_policy(text)(trust, scores)
+    return read_policy(text)(trust, scores, function)
 
 
 def for_job(record: JobRecord, trust: Trust, scores: Scores) -> Policy:
@@ -53,7 +54,7 @@ def for_job(record: JobRecord, trust: Trust, scores: Scores) -> Policy:
     Raises:
         ValueError: as `read_policy`.
     """
-    chosen = choose(record.policy, trust, scores)
+    chosen = choose(record.policy, trust, scores, function_named(record.name))
     return Proving(chosen) if record.checks else chosen
 
 
@@ -68,18 +69,18 @@ def read_policy(text: str) -> Make:
     if found := re.fullmatch(r"majority:([0-9]{1,4})/([0-9]{1,4})", text):
         return _quorum(Quorum.of(int(found[2]), int(found[1])))
     if text == "adaptive":
-        return lambda _, scores: Adaptive(scores)
+        return lambda _trust, scores, _function: Adaptive(scores)
     if text == "poco":
-        return lambda trust, scores: Poco(scores, trust.config.confidence)
+        return lambda trust, scores, _function: Poco(scores, trust.config.confidence)
     if found := re.fullmatch(f"(confidence|poco):{_NUMBER}", text):
         target = float(found[2])
         if not 0.5 < target < CERTAIN:
             raise ValueError(f"a confidence of {found[2]} can't be reached: it goes from 0.5 to {CERTAIN}")
         if found[1] == "poco":
-            return lambda _, scores: Poco(scores, target)
-        return lambda trust, _: Confidence(target, trust)
+            return lambda _trust, scores, _function: Poco(scores, target)
+        return lambda trust, _scores, function: Confidence(target, trust, function)
     raise ValueError(f"{text!r:.60} is no policy; there are {FORMS}")
 
 
 def _quorum(chosen: Quorum) -> Make:
-    return lambda _trust, _scores: chosen
+    return lambda _trust, _scores, _function: chosen

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from peernet.core.work.trust import Trust, weigh
+from peernet.core.work.trust import Function, Trust, weigh
 from peernet.core.work.trust.credibility import odds
 from peernet.core.work.votes import Key, Vote
 from peernet.types import PeerId
@@ -31,10 +31,12 @@ class Confidence:
     """Accepts a result that is right with a probability of at least `target`.
 
     trust: what is known of the peers; it changes while the policy is in use. target: above 0.5 and below 1.
+    function: whose results they are.
     """
 
     target: float
     trust: Trust
+    function: Function
     believes: bool = True
     retains: bool = True
     limit: int = MOST_EXECUTIONS
@@ -77,7 +79,7 @@ class Confidence:
 
     def holds(self, vote: Vote, checking: int) -> bool:
         """See `Policy.holds`."""
-        return vote.key[0] == "ok" and checking >= self.trust.of(vote.peer).checks_short(self.target)
+        return vote.key[0] == "ok" and checking >= self.trust.checks_short(vote.peer, self.target, self.function)
 
     def audits(self, *, trusted: bool) -> float:
         """See `Policy.audits`."""
@@ -114,7 +116,7 @@ class Confidence:
         """The credibility of those who returned each result; none of those who are shut out."""
         groups: dict[Key, list[float]] = {}
         for vote in votes:
-            believed = self.trust.credibility(vote.peer)
+            believed = self.trust.credibility(vote.peer, self.function)
             if believed > 0:
                 groups.setdefault(vote.key, []).append(believed)
         return groups
@@ -123,7 +125,7 @@ class Confidence:
         """The confidence that a slice gets if all of these peers agree on it."""
         product = 1.0
         for peer in peers:
-            believed = self.trust.credibility(peer)
+            believed = self.trust.credibility(peer, self.function)
             if believed > 0.5:
                 product *= odds(believed)
         return product / (1 + product) if product > 1 else 0.0

@@ -29,10 +29,10 @@ def credibility(share: float, checks: float) -> float:
         share: of saboteurs among peers like it, before anything was known of it; above 0 and below 1.
         checks: how many of its results were checked and found right. Older checks may count for less than one.
     """
-    newcomer = 1 - share
-    if checks <= 0:
-        return newcomer
-    return min(CERTAIN, max(newcomer, 1 - share / ((1 - share) * math.e * checks)))
+    doubt = (1 - share) * math.e * checks
+    if doubt <= 1:
+        return 1 - share  # so few say nothing yet
+    return min(CERTAIN, 1 - share / doubt)
 
 
 def checks_for(share: float, target: float) -> float:

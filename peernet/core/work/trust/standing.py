@@ -1,16 +1,17 @@
-"""What one submitter remembers of one peer: checks that it passed, strikes, and what follows from them."""
+"""What one submitter remembers of one peer: checks that it passed, strikes, and what follows from them.
+
+Checks are kept for each function (`proofs` says why), strikes for all together: who was wrong in one function has
+to prove itself anew in each, and who lies in one is shut out of all.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from peernet.config import TrustConfig
 from peernet.core.work.trust.credibility import CERTAIN, checks_for, credibility
+from peernet.core.work.trust.proofs import UNPROVEN, VOUCHERS, Function, Proof
 from peernet.types import JobId, PeerId
-
-VOUCHERS = 3
-"""Distinct peers that have to find a newcomer's results right before that counts: where a fifth lie, it and its
-first three vouchers all belong to them in one case of six hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +30,22 @@ class Standing:
 
     share: of liars among newcomers when it was first seen: what is believed of it before it has proven anything.
         It stays, so that a flood of lying newcomers costs those who were here before nothing.
-    checks, strikes: how many checks it passed and how often it was wrong, both fading since `touched` (wall time).
-    vouchers: the first of those who repeated its results and found them right. Until there are enough of them, it
-        may be that a few colluders vouch for each other, and its checks count for nothing. sure: one of its checks
-        was made by a trusted peer, which is enough.
-    passed, failed: the same since it was first seen, without decay, for people.
+    strikes: how often it was wrong; like the checks of its proofs it fades since `touched` (wall time).
+    passed, failed: the checks that it passed and how often it was wrong since it was first seen, for people.
     banned: its results count for nothing and it gets no work. blocked: the same, by the user's word; stays until
     the user takes it back.
+    proofs: what it has proven, for each function, in the order in which they were last touched.
     """
 
     share: float
     touched: float
-    checks: float = 0.0
     strikes: float = 0.0
     passed: int = 0
     failed: int = 0
     banned: bool = False
     blocked: bool = False
-    sure: bool = False
-    vouchers: tuple[PeerId, ...] = ()
     marks: tuple[Mark, ...] = ()
+    proofs: dict[Function, Proof] = field(default_factory=dict)
 
     @property
     def shut(self) -> bool:
@@ -62,22 +59,27 @@ class Standing:
             return "which you have blocked"
         return f"which was banned: {self.marks[-1].reason}" if self.banned else ""
 
-    @property
-    def credibility(self) -> float:
-        """The probability that its next result is right, at least; 0 for one that is shut out."""
+    def proof(self, function: Function) -> Proof:
+        """Return what it has proven in a function, to look at only."""
+        return self.proofs.get(function, UNPROVEN)
+
+    def share_in(self, function: Function, config: TrustConfig) -> float:
+        """Return the share of liars in a function among peers like it, before it has proven anything there."""
+        least = config.proven_checks
+        elsewhere = (proof.counting for other, proof in self.proofs.items() if other != function)
+        return min(self.share, config.proven_liars) if any(it >= least for it in elsewhere) else self.share
+
+    def credibility(self, function: Function, config: TrustConfig) -> float:
+        """Return the probability that its next result of a function is right, at least; 0 if it is shut out."""
         if self.shut:
             return 0.0
-        return credibility(self.share, self.checks if self.vouched else 0.0)
+        return credibility(self.share_in(function, config), self.proof(function).counting)
 
-    @property
-    def vouched(self) -> bool:
-        """Its checks were made by enough others to count."""
-        return self.sure or len(self.vouchers) >= VOUCHERS
-
-    def checks_short(self, target: float) -> float:
-        """Return how many more checks it has to pass until one result of it is believed at `target`."""
-        short = max(0.0, checks_for(self.share, min(target, CERTAIN)) - self.checks)
-        return short if self.vouched else max(short, float(VOUCHERS - len(self.vouchers)))
+    def checks_short(self, target: float, function: Function, config: TrustConfig) -> float:
+        """Return how many more checks it has to pass until one result of a function is believed at `target`."""
+        proof = self.proof(function)
+        short = max(0.0, checks_for(self.share_in(function, config), min(target, CERTAIN)) - proof.checks)
+        return short if proof.vouched else max(short, float(VOUCHERS - len(proof.vouchers)))
 
     def age(self, now: float, config: TrustConfig) -> None:
         """Let what is remembered fade up to `now` (wall time); a ban ends when its strikes have faded.
@@ -86,29 +88,31 @@ class Standing:
         """
         passed = max(0.0, now - self.touched)
         self.touched = max(now, self.touched)
-        self.checks *= 0.5 ** (passed / config.checks_half_life)
+        faded = 0.5 ** (passed / config.checks_half_life)
+        for proof in self.proofs.values():
+            proof.checks *= faded
         self.strikes *= 0.5 ** (passed / config.strikes_half_life)
         if self.banned and self.strikes < config.pardon_strikes:
             self.banned = False
 
-    def passes(self, weight: float, voucher: PeerId | None) -> None:
+    def passes(self, function: Function, weight: float, voucher: PeerId | None, config: TrustConfig) -> None:
         """A result of it was repeated, with the same outcome.
 
         weight: how far the one who repeated it is believed. voucher: who that is; None for a trusted peer.
         """
-        self.checks += weight
+        proof = self.proofs.pop(function, None) or Proof()
+        while len(self.proofs) >= config.functions:
+            del self.proofs[next(iter(self.proofs))]
+        self.proofs[function] = proof
+        proof.passes(weight, voucher)
         self.passed += 1
-        if voucher is None:
-            self.sure = True
-        elif len(self.vouchers) < VOUCHERS and voucher not in self.vouchers:
-            self.vouchers = (*self.vouchers, voucher)
 
     def strike(self, mark: Mark, config: TrustConfig) -> bool:
         """A result of it was found wrong. Returns whether this is what it is banned for.
 
-        It has to prove itself anew in any case.
+        It has to prove itself anew in any case, in all functions.
         """
-        self.checks, self.sure, self.vouchers = 0.0, False, ()
+        self.proofs.clear()
         self.strikes += 1
         self.failed += 1
         self.marks = (*self.marks, mark)[-config.marks :]

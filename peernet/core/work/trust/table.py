@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from peernet.core.effects import Note
-from peernet.core.records import MarkRecord, TrustRecord
+from peernet.core.records import MarkRecord, ProofRecord, TrustRecord
+from peernet.core.work.trust.proofs import Function, Proof
 from peernet.core.work.trust.standing import Mark, Standing
 from peernet.types import JobId, PeerId
 
@@ -45,15 +46,16 @@ class Trust:
             self._standings[record.peer] = standing = Standing(
                 share=record.share,
                 touched=record.touched,
-                checks=record.checks,
                 strikes=record.strikes,
                 passed=record.passed,
                 failed=record.failed,
                 banned=record.banned,
                 blocked=record.blocked,
-                sure=record.sure,
-                vouchers=record.vouchers,
                 marks=marks,
+                proofs={
+                    Function(proof.function, proof.name): Proof(proof.checks, proof.sure, proof.vouchers)
+                    for proof in record.proofs
+                },
             )
             self._count(standing, 1)
 
@@ -76,9 +78,13 @@ class Trust:
         self._age(peer, standing)
         return standing
 
-    def credibility(self, peer: PeerId) -> float:
-        """Return the probability that the next result of a peer is right, at least."""
-        return self.of(peer).credibility
+    def credibility(self, peer: PeerId, function: Function) -> float:
+        """Return the probability that the next result of a peer in a function is right, at least."""
+        return self.of(peer).credibility(function, self.config)
+
+    def checks_short(self, peer: PeerId, target: float, function: Function) -> float:
+        """Return how many more checks a peer has to pass. See `Standing.checks_short`."""
+        return self.of(peer).checks_short(target, function, self.config)
 
     def shut(self, peer: PeerId) -> bool:
         """Return whether a peer gets no work and its results count for nothing."""
@@ -89,11 +95,11 @@ class Trust:
         if peer not in self._standings:
             self._open(peer)
 
-    def passed(self, peer: PeerId, weight: float, voucher: PeerId | None) -> None:
+    def passed(self, peer: PeerId, function: Function, weight: float, voucher: PeerId | None) -> None:
         """A result of a peer was repeated, with the same outcome. See `Standing.passes`."""
         standing = self._open(peer)
         self._count(standing, -1)
-        standing.passes(weight, voucher)
+        standing.passes(function, weight, voucher, self.config)
         self._count(standing, 1)
 
     def strike(self, peer: PeerId, job: JobId, index: int, reason: str) -> bool:
@@ -164,6 +170,7 @@ class Trust:
         assert self._shut == sum(standing.shut for standing in standings)
         assert self._shut <= self.config.shut
         assert len(self._standings) <= self.config.peers
+        assert all(len(standing.proofs) <= self.config.functions for standing in standings)
 
     def _open(self, peer: PeerId) -> Standing:
         """Return the standing of a peer of whom something is to be remembered, aged."""
@@ -190,7 +197,8 @@ class Trust:
             self.changed = True
 
     def _is_proven(self, standing: Standing) -> bool:
-        return not standing.banned and standing.checks >= self.config.proven_checks
+        least = self.config.proven_checks
+        return not standing.banned and any(proof.checks >= least for proof in standing.proofs.values())
 
     def _count(self, standing: Standing, sign: int) -> None:
         self._liars += sign * standing.banned
@@ -224,13 +232,14 @@ def _record(peer: PeerId, standing: Standing) -> TrustRecord:
         peer=peer,
         share=standing.share,
         touched=standing.touched,
-        checks=standing.checks,
         strikes=standing.strikes,
         passed=standing.passed,
         failed=standing.failed,
         banned=standing.banned,
         blocked=standing.blocked,
-        sure=standing.sure,
-        vouchers=standing.vouchers,
         marks=tuple(MarkRecord(mark.when, mark.job, mark.index, mark.reason) for mark in standing.marks),
+        proofs=tuple(
+            ProofRecord(function.id, function.name, proof.checks, proof.sure, proof.vouchers)
+            for function, proof in standing.proofs.items()
+        ),
     )

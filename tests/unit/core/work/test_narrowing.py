@@ -13,6 +13,7 @@ from peernet.core import records as r
 from peernet.core.events import DifferencesFound, Failure
 from peernet.core.work.owner.disputes import MOST_NAMED
 from peernet.core.work.stats import decode_stats
+from peernet.core.work.trust import function_named
 from peernet.core.work.votes import failure_digest
 from peernet.project.cut import encode_input, open_input
 from peernet.project.narrowing import Narrower
@@ -22,6 +23,9 @@ from peernet.wire.signed import SliceResult
 from peernet.wire.work import Grant, LeaseGrant, Return, Taken
 
 from .conftest import Host, sha
+
+JOBS = function_named("job")
+"""The function of the jobs that the host of these tests opens."""
 
 CALLS = 20
 WORK = WorkConfig(narrow_seconds=0.0)
@@ -369,7 +373,7 @@ def test_an_input_that_is_a_blob_is_kept_while_the_job_runs(bench):
 
 def test_a_call_that_is_said_to_raise_is_executed_by_itself(bench):
     made = bench("confidence:0.9")
-    made.desk.owner.trust.passed(made.hand("bob").peer, 1.0, None)
+    made.desk.owner.trust.passed(made.hand("bob").peer, JOBS, 1.0, None)
     made.raises("liar", 7)
     made.work("bob")
     grant = made.work("carol")
@@ -631,7 +635,7 @@ def prove(made, **checks):
     """Let peers have passed checks: two make one believed alone at 0.9, but not against a newcomer."""
     for name, count in checks.items():
         for _ in range(count):
-            made.desk.owner.trust.passed(made.hand(name).peer, 1.0, None)
+            made.desk.owner.trust.passed(made.hand(name).peer, JOBS, 1.0, None)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from peernet.core.context import AddressBook, Context
 from peernet.core.events import Now
 from peernet.core.work import partial
 from peernet.core.work.policies import Confidence, Quorum
-from peernet.core.work.trust import Trust
+from peernet.core.work.trust import Trust, function_named
 from peernet.core.work.votes import Vote, failed_call, failure_digest
 from peernet.types import Digest, Instance, LeaseId, Payload, PeerId
 
@@ -22,6 +22,7 @@ A, B, C, FAR = (
     ("ok", Digest(b"f" * 32)),
 )
 ERROR = ("error", failure_digest("error", "ValueError", 3))
+SQUARE = function_named("square")
 SHARES = {A[1], B[1], C[1], ERROR[1]}
 
 
@@ -56,13 +57,13 @@ def confidence():
             now=Now(0.0, 1e9),
         )
     )
-    return Confidence(0.99, trust)
+    return Confidence(0.99, trust, SQUARE)
 
 
 def prove(policy, *names):
     for name in names:
         for _ in range(20):
-            policy.trust.passed(peer(name), 1.0, None)
+            policy.trust.passed(peer(name), SQUARE, 1.0, None)
 
 
 QUORUM = Quorum.of(2, 2)
@@ -140,7 +141,7 @@ def test_one_that_is_believed_alone_needs_the_calls_in_dispute_confirmed_only(co
 
 def test_both_the_calls_in_dispute_and_the_rest_must_be_right_at_once(confidence):
     for _ in range(12):
-        confidence.trust.passed(peer("b"), 1.0, None)
+        confidence.trust.passed(peer("b"), SQUARE, 1.0, None)
     votes = [whole("a", A), whole("b", B), part("c", B)]
     assert confidence.decide(votes) == B and confidence.decide([votes[1]]) == B
     assert partial.reached(confidence, votes, SHARES, B) < 0.99

@@ -13,9 +13,11 @@ from peernet.core.events import Now
 from peernet.core.work.policies import Confidence, Quorum, Scores, choose, policy_text
 from peernet.core.work.policies.adaptive import RELIABLE, Adaptive
 from peernet.core.work.policies.poco import Poco
-from peernet.core.work.trust import Trust
+from peernet.core.work.trust import Trust, function_named
 from peernet.core.work.votes import Vote
 from peernet.types import Digest, Instance, LeaseId, PeerId
+
+SQUARE = function_named("square")
 
 
 def vote(name, result, *, trusted=False, status="ok", lease=b"\x80" + bytes(15)):
@@ -60,7 +62,7 @@ def scores():
     ],
 )
 def test_a_policy_by_its_name(text, kind, name, trust, scores):
-    policy = choose(text, trust, scores)
+    policy = choose(text, trust, scores, SQUARE)
     assert type(policy) is kind
     assert policy.name == name
 
@@ -81,7 +83,7 @@ def test_a_policy_by_its_name(text, kind, name, trust, scores):
 )
 def test_a_name_of_no_policy(text, trust, scores):
     with pytest.raises(ValueError, match=r"policy|confidence|quorum|replicas"):
-        choose(text, trust, scores)
+        choose(text, trust, scores, SQUARE)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_a_name_of_no_policy(text, trust, scores):
 def test_the_name_of_what_a_project_asks_for(confidence, replicas, quorum, text, trust, scores):
     assert policy_text(confidence, replicas, quorum) == text
     if text:
-        choose(text, trust, scores)
+        choose(text, trust, scores, SQUARE)
 
 
 def test_adaptive_replication_validates_the_first_results_and_then_a_falling_share(scores):
@@ -119,10 +121,10 @@ def test_an_error_is_never_accepted_without_replication(scores, trust):
     policy = Adaptive(scores)
     scores.put("adaptive", PeerId(b"a"), 10_000)
     assert policy.decide([vote("a", "x", status="error", lease=b"\xff" * 16)]) is None
-    credible = Confidence(0.99, trust)
+    credible = Confidence(0.99, trust, SQUARE)
     for _ in range(100):
-        trust.passed(PeerId(b"a"), 1.0, None)
-        trust.passed(PeerId(b"b"), 1.0, None)
+        trust.passed(PeerId(b"a"), SQUARE, 1.0, None)
+        trust.passed(PeerId(b"b"), SQUARE, 1.0, None)
     error = vote("a", "x", status="error")
     assert credible.decide([vote("a", "x")]) is not None
     assert credible.decide([error]) is None
@@ -144,7 +146,7 @@ def test_poco_asks_seven_newcomers_for_99_percent_and_two_old_hands(scores):
 
 @pytest.mark.parametrize("text", ["adaptive", "poco", "confidence:0.99"])
 def test_a_trusted_result_decides(text, trust, scores):
-    policy = choose(text, trust, scores)
+    policy = choose(text, trust, scores, SQUARE)
     mine = vote("me", "z", trusted=True)
     assert policy.decide([vote("a", "x"), vote("b", "x"), mine]) in (mine.key, vote("a", "x").key)
     assert policy.decide([vote("a", "x"), mine]) == mine.key
@@ -153,7 +155,7 @@ def test_a_trusted_result_decides(text, trust, scores):
 
 @pytest.mark.parametrize("text", ["adaptive", "poco", "confidence:0.99"])
 def test_one_more_is_asked_for_at_a_time_up_to_a_limit(text, trust, scores):
-    policy = choose(text, trust, scores)
+    policy = choose(text, trust, scores, SQUARE)
     assert policy.missing([], 0, False) == 1
     assert policy.missing([], 1, False) == 0
     votes = [vote(f"p{number}", str(number)) for number in range(policy.limit)]
@@ -165,7 +167,7 @@ def test_one_more_is_asked_for_at_a_time_up_to_a_limit(text, trust, scores):
     ("text", "least"), [("adaptive", 2), ("poco", 7), ("confidence:0.99", 4), ("majority:2/3", 2)]
 )
 def test_so_many_newcomers_are_enough(text, least, trust, scores):
-    policy = choose(text, trust, scores)
+    policy = choose(text, trust, scores, SQUARE)
     peers = [PeerId(f"p{number}".encode()) for number in range(least)]
     assert policy.enough(peers)
     assert not policy.enough(peers[1:])
@@ -178,7 +180,7 @@ def test_where_most_lie_no_number_of_newcomers_is_enough(trust):
     for number in range(60):
         for index in range(2):
             trust.strike(PeerId(f"liar{number}".encode()), b"job", index, "wrong")
-    policy = Confidence(0.99, trust)
+    policy = Confidence(0.99, trust, SQUARE)
     peers = [PeerId(f"p{number}".encode()) for number in range(50)]
     assert not policy.enough(peers)
     assert policy.shortage(peers)[0].startswith("not enough honest peers")

@@ -68,7 +68,7 @@ def test_a_colluding_pair_agrees_in_vain(desk):
     assert bench.values() == [b"<0+1>"]
     assert bench.view.state == "done"
     assert stats(bench).strikes == 2
-    assert bench.owner.trust.of(pair[0].peer).checks == 0
+    assert bench.owner.trust.of(pair[0].peer).proofs == {}
 
 
 def test_two_lies_shut_a_peer_out(desk):

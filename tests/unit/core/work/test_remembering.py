@@ -8,6 +8,10 @@ from msgspec.structs import replace
 from peernet.config import Config, TrustConfig
 from peernet.core import records as r
 from peernet.core.work.stats import decode_stats
+from peernet.core.work.trust import function_named
+
+JOBS = function_named("job")
+"""The function of the jobs that the host of these tests opens."""
 
 
 def named(desk, name):
@@ -115,7 +119,7 @@ def test_votes_that_an_audit_set_against_each_other_survive_with_their_bytes(mak
     bob, carol = desk.hand("bob"), desk.hand("carol")
     for hand in (bob, carol):
         for _ in range(20):
-            desk.owner.trust.passed(hand.peer, 1.0, None)
+            desk.owner.trust.passed(hand.peer, JOBS, 1.0, None)
     bob.pull(want=1)
     (lease,) = bob.held
     bob.give(bob.result(lease, b"a lie"), want=0)

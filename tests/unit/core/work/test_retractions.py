@@ -8,6 +8,10 @@ from peernet.config import Config, TrustConfig
 from peernet.core import effects as e
 from peernet.core import records as r
 from peernet.core.events import Failure
+from peernet.core.work.trust import function_named
+
+JOBS = function_named("job")
+"""The function of the jobs that the host of these tests opens."""
 
 
 @pytest.fixture
@@ -87,7 +91,7 @@ def test_what_is_believed_without_the_peer_stays(ended):
     assert len(retracted(desk)[named(desk, "bob")]) == 4, "two newcomers do not reach 0.97"
     desk = ended(("bob", "carol"), confidence=0.9)
     for _ in range(20):
-        desk.owner.trust.passed(named(desk, "carol"), 1.0, None)
+        desk.owner.trust.passed(named(desk, "carol"), JOBS, 1.0, None)
     block(desk, "bob")
     assert retracted(desk) == {}, "carol has proven herself since"
     assert not told(desk)
