@@ -189,11 +189,12 @@ def _compute(function: LoadedFunction, data: bytes, seed: bytes, calls: tuple[in
 
 
 def _model(plan: JobPlan, number: int) -> Task:
-    """The sum over a range: one value a slice, so that runs of many slices stay cheap."""
+    """The sum over a range: one value a slice, so that runs of many slices stay cheap. All jobs of a run are
+    of one function, so what peers have proven in the first counts in the next."""
     return Task(
         bundle=f"peernet_sim: job {number}".encode(),
         plan=plan,
-        name=f"model {number}",
+        name="model",
         function=LoadedFunction(sum, True, Path()),
         over=range(plan.calls),
         keep_if=None,
