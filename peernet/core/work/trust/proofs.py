@@ -71,7 +71,3 @@ class Proof:
             self.sure = True
         elif len(self.vouchers) < VOUCHERS and voucher not in self.vouchers:
             self.vouchers = (*self.vouchers, voucher)
-
-
-UNPROVEN = Proof()
-"""Of a function in which nothing was checked yet. Not to be changed."""

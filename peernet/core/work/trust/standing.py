@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from peernet.config import TrustConfig
 from peernet.core.work.trust.credibility import CERTAIN, checks_for, credibility
-from peernet.core.work.trust.proofs import UNPROVEN, VOUCHERS, Function, Proof
+from peernet.core.work.trust.proofs import VOUCHERS, Function, Proof
 from peernet.types import JobId, PeerId
 
 
@@ -60,8 +60,8 @@ class Standing:
         return f"which was banned: {self.marks[-1].reason}" if self.banned else ""
 
     def proof(self, function: Function) -> Proof:
-        """Return what it has proven in a function, to look at only."""
-        return self.proofs.get(function, UNPROVEN)
+        """Return what it has proven in a function, to look at only: `passes` adds to it."""
+        return self.proofs.get(function) or Proof()
 
     def share_in(self, function: Function, config: TrustConfig) -> float:
         """Return the share of liars in a function among peers like it, before it has proven anything there."""
