@@ -64,10 +64,12 @@ class Standing:
         return self.proofs.get(function) or Proof()
 
     def share_in(self, function: Function, config: TrustConfig) -> float:
-        """Return the share of liars in a function among peers like it, before it has proven anything there."""
-        least = config.proven_checks
-        elsewhere = (proof.counting for other, proof in self.proofs.items() if other != function)
-        return min(self.share, config.proven_liars) if any(it >= least for it in elsewhere) else self.share
+        """Return the share of liars in a function among peers like it, before it has proven anything there: the
+        credit of one that has proven itself in another function."""
+        for other, proof in self.proofs.items():
+            if proof.counting >= config.proven_checks and other != function:
+                return min(self.share, config.proven_liars)
+        return self.share
 
     def credibility(self, function: Function, config: TrustConfig) -> float:
         """Return the probability that its next result of a function is right, at least; 0 if it is shut out."""

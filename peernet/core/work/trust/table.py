@@ -188,6 +188,8 @@ class Trust:
 
     def _age(self, peer: PeerId, standing: Standing) -> None:
         """Let it fade. Only the end of a ban is put on record by itself: the rest fades anew from the record."""
+        if standing.touched == self._ctx.now.wall:
+            return  # in this handle already
         self._count(standing, -1)
         was_banned = standing.banned
         standing.age(self._ctx.now.wall, self.config)
@@ -197,8 +199,10 @@ class Trust:
             self.changed = True
 
     def _is_proven(self, standing: Standing) -> bool:
+        if standing.banned:
+            return False
         least = self.config.proven_checks
-        return not standing.banned and any(proof.checks >= least for proof in standing.proofs.values())
+        return any(proof.checks >= least for proof in standing.proofs.values())
 
     def _count(self, standing: Standing, sign: int) -> None:
         self._liars += sign * standing.banned
