@@ -97,6 +97,15 @@ def test_what_is_believed_without_the_peer_stays(ended):
     assert not told(desk)
 
 
+@pytest.mark.parametrize(("function", "doubted"), [(JOBS, False), (function_named("another"), True)])
+def test_a_job_is_judged_by_what_others_have_proven_in_its_function(ended, function, doubted):
+    desk = ended(("bob", "carol"), confidence=0.9)
+    for _ in range(2):
+        desk.owner.trust.passed(named(desk, "carol"), function, 1.0, None)
+    block(desk, "bob")
+    assert bool(retracted(desk)) == doubted
+
+
 def test_what_rested_on_a_peer_is_retracted_when_another_job_bans_it(ended):
     desk = ended(("bob", "carol"))
     first = desk.job
