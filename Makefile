@@ -13,6 +13,8 @@ $(STAMP): pyproject.toml
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pip install --quiet --editable . --group test --group bench
 	touch $(STAMP)
 
+# A home of its own: the demo shows an embedded swarm, whatever peer runs here or has left behind.
+demo: export PEERNET_HOME := $(CURDIR)/demo-output/home
 demo: $(STAMP)
 	$(BIN)/python examples/julia.py --out demo-output/julia.png
 	$(BIN)/peernet submit examples/sum.py -o demo-output/sum
