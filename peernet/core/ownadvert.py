@@ -12,10 +12,9 @@ from typing import Literal
 
 from peernet.core.context import Context, Timer
 from peernet.core.events import MachineMeasured
+from peernet.core.sealing import Sealer
 from peernet.core.work.needs import Caps
-from peernet.identity.envelope import seal
 from peernet.wire.base import MAX_SHORT_TEXT
-from peernet.wire.codec import encode_body
 from peernet.wire.signed import ADVERT, Advert
 
 Serves = Literal["anyone", "mine"]
@@ -54,7 +53,7 @@ class OwnAdvert:
         self._envelope = b""
         self._told: Advert | None = None
         self._sealed = float("-inf")
-        self._sequence = 0
+        self._sealer = Sealer(ctx)
         self._renewal: Timer | None = None
         self._publication: Timer | None = None
         self._change: Timer | None = None
@@ -180,27 +179,13 @@ class OwnAdvert:
         lifetime = self._bounds.advert_published_lifetime
         pause = lifetime * self._bounds.advert_published_renewal * self._ctx.random.uniform(0.8, 1.0)
         self._publication = self._ctx.after(pause, self._publish_again)
-        self._publish(self._signed(self.current(), lifetime))
+        self._publish(self._sealer.seal(ADVERT, self.current(), lifetime))
 
     def _seal(self, advert: Advert) -> bytes:
         self._sealed = self._ctx.now.mono
         self._told = advert
-        self._envelope = self._signed(advert, self._bounds.advert_lifetime)
+        self._envelope = self._sealer.seal(ADVERT, advert, self._bounds.advert_lifetime)
         return self._envelope
-
-    def _signed(self, advert: Advert, lifetime: float) -> bytes:
-        ctx = self._ctx
-        # The wall clock carries the sequence over a restart without a record in the journal.
-        self._sequence = max(self._sequence + 1, int(ctx.now.wall * 1000))
-        return seal(
-            ctx.sign,
-            ctx.me,
-            ADVERT,
-            encode_body(advert),
-            sequence=self._sequence,
-            issued=ctx.now.wall,
-            lifetime=lifetime,
-        )
 
     def _differs(self, told: Advert, current: Advert) -> bool:
         """Whether others would decide otherwise if they knew. The load is for people, who get it with the next

@@ -5,11 +5,14 @@ Canonical form is checked while reading (shortest heads, sorted keys, one NaN), 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from peernet.config.project import MAX_RESULT_BYTES
 from peernet.errors import CannotDecodeError
 from peernet.results.reader import Decoder
+
+T = TypeVar("T")
 
 
 def decode(data: bytes, *, max_bytes: int = MAX_RESULT_BYTES, classes: Iterable[type] = ()) -> object:
@@ -33,11 +36,20 @@ def decode(data: bytes, *, max_bytes: int = MAX_RESULT_BYTES, classes: Iterable[
         CannotDecodeError: the bytes are not canonical, not plain data, too large, too deep or too costly; or they
             need what this machine lacks: numpy, a time zone, another version of the project's classes.
     """
+    return read_whole(data, lambda decoder: decoder.read(0), max_bytes=max_bytes, classes=classes)
+
+
+def read_whole(data: bytes, read: Callable[[Decoder], T], *, max_bytes: int, classes: Iterable[type]) -> T:
+    """Return what `read` makes of all these bytes. The one border at which anything but a refusal is a fault.
+
+    Raises:
+        CannotDecodeError: as `decode`; and they are too many, or go on after what was read.
+    """
     if len(data) > max_bytes:
         raise CannotDecodeError(f"{len(data)} bytes are more than the {max_bytes} allowed")
     decoder = Decoder(data, classes)
     try:
-        value = decoder.read(0)
+        value = read(decoder)
     except CannotDecodeError:
         raise
     except RecursionError:

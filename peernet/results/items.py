@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from peernet.config.project import MAX_RESULT_BYTES
-from peernet.errors import CannotDecodeError
 from peernet.results.codec import head
+from peernet.results.decoder import read_whole
 from peernet.results.reader import Decoder
 
 _LIST = 4
@@ -23,30 +23,18 @@ def split(data: bytes, *, max_bytes: int = MAX_RESULT_BYTES, classes: Iterable[t
     Raises:
         CannotDecodeError: as `decode`, and for what is no list.
     """
-    if len(data) > max_bytes:
-        raise CannotDecodeError(f"{len(data)} bytes are more than the {max_bytes} allowed")
-    decoder = Decoder(data, classes)
-    if not data or data[0] >> 5 != _LIST:
-        decoder.refuse("the results of a slice are a list")
-    try:
-        items = [_item(decoder) for _ in range(_counted(decoder))]
-    except CannotDecodeError:
-        raise
-    except RecursionError:
-        raise CannotDecodeError("the call stack has no room left to decode it") from None
-    except Exception as error:
-        if not decoder.made_instances:
-            raise
-        text = f"{type(error).__name__} was raised by a class of the project while its instance became a key"
-        raise CannotDecodeError(text) from error
-    if decoder.pos != len(data):
-        decoder.refuse("bytes after the end of the value")
-    return items
+    return read_whole(data, _items, max_bytes=max_bytes, classes=classes)
 
 
 def join(items: Sequence[bytes]) -> bytes:
     """Return the encoding of the list of these items, each as `encode` makes it: what `split` takes apart."""
     return head(_LIST, len(items)) + b"".join(items)
+
+
+def _items(decoder: Decoder) -> list[bytes]:
+    if not decoder.data or decoder.data[0] >> 5 != _LIST:
+        decoder.refuse("the results of a slice are a list")
+    return [_item(decoder) for _ in range(_counted(decoder))]
 
 
 def _counted(decoder: Decoder) -> int:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 from peernet.core.advertcache import AdvertView
 from peernet.core.context import Context
+from peernet.core.sealing import Sealer
 from peernet.core.work.policies import Scores
 from peernet.core.work.trust import Trust
-from peernet.identity.envelope import seal
 from peernet.types import PeerId
 from peernet.wire.base import Message
-from peernet.wire.codec import encode_body
 
 if TYPE_CHECKING:
     from random import Random
@@ -41,23 +40,15 @@ class Crew:
     seated: Callable[[], Iterable[PeerId]]
     known: Callable[[], Iterable[AdvertView]]
     scores: Scores
-    _sequence: int = 0
+    _sealer: Sealer = field(init=False)
     _proven: OrderedDict[PeerId, None] = field(default_factory=OrderedDict)
 
+    def __post_init__(self) -> None:
+        self._sealer = Sealer(self.ctx)
+
     def seal(self, domain: str, body: Message, lifetime: float, max_size: int) -> bytes:
-        """Sign a body as the latest of its domain. Sequence numbers go on rising over restarts with the clock."""
-        ctx = self.ctx
-        self._sequence = max(self._sequence + 1, int(ctx.now.wall * 1000))
-        return seal(
-            ctx.sign,
-            ctx.me,
-            domain,
-            encode_body(body),
-            sequence=self._sequence,
-            issued=ctx.now.wall,
-            lifetime=lifetime,
-            max_size=max_size,
-        )
+        """Sign what this owner says. See `Sealer.seal`."""
+        return self._sealer.seal(domain, body, lifetime, max_size)
 
     def prove(self, peer: PeerId) -> None:
         """Remember that a peer has returned something."""

@@ -8,11 +8,12 @@ from functools import partial
 from peernet.core.context import Context, Timer
 from peernet.core.events import Failed, Outcome
 from peernet.core.records import ReceiptRecord
+from peernet.core.sealing import Sealer
 from peernet.core.work.worker.held import Bench, Box, Held
 from peernet.core.work.worker.outbox import Finished
 from peernet.errors import EnvelopeError, ProtocolError
-from peernet.identity.envelope import open_envelope, seal
-from peernet.wire.codec import decode_body, encode_body
+from peernet.identity.envelope import open_envelope
+from peernet.wire.codec import decode_body
 from peernet.wire.signed import RECEIPTS, RESULTS, ReceiptBatch, ResultBatch
 from peernet.wire.work import BATCH_LIMIT, Return, Taken
 
@@ -40,7 +41,7 @@ class Delivery:
         self._bounds = ctx.config.work
         self._again = again
         self._settled = settled
-        self._sequence = 0
+        self._sealer = Sealer(ctx)
         self._wake: Timer | None = None
 
     def flush(self) -> None:
@@ -80,18 +81,8 @@ class Delivery:
         self._ctx.call(held.owner, body, then, self._bounds.worker_return_timeout)
 
     def _seal(self, held: Held, batch: tuple[Finished, ...]) -> bytes:
-        wall = self._ctx.now.wall
-        self._sequence = max(self._sequence + 1, int(wall * 1000))
-        return seal(
-            self._ctx.sign,
-            self._ctx.me,
-            RESULTS,
-            encode_body(ResultBatch(held.job, tuple(done.result for done in batch))),
-            sequence=self._sequence,
-            issued=wall,
-            lifetime=self._bounds.worker_batch_lifetime,
-            max_size=BATCH_LIMIT,
-        )
+        body = ResultBatch(held.job, tuple(done.result for done in batch))
+        return self._sealer.seal(RESULTS, body, self._bounds.worker_batch_lifetime, BATCH_LIMIT)
 
     def _answered(self, held: Held, want: int, sent: float, outcome: Outcome) -> None:
         now = self._ctx.now.mono
