@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peernet.config.kad import KadConfig
+from peernet.core.kad import contact as contact_module
 from peernet.core.kad import table as table_module
 from peernet.core.kad.contact import ID_BITS, ID_BYTES, Contact
 from peernet.core.kad.table import Table
@@ -24,9 +25,7 @@ def key(number: int) -> DhtKey:
 
 def at(number: int, mark: bytes = b"") -> Contact:
     """A contact with this id. Ids are hashes, so one at a chosen place has to be made by hand."""
-    contact = Contact(PeerId(number.to_bytes(32, "big") + mark), ("/ip4/127.0.0.1/tcp/1",))
-    contact.id, contact.long_id = key(number), number
-    return contact
+    return Contact.of(PeerId(number.to_bytes(32, "big") + mark), ("/ip4/127.0.0.1/tcp/1",))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -38,7 +37,8 @@ def chosen_places() -> Iterator[None]:
         return key(number), number
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table_module, "place", place)
+        for module in (contact_module, table_module):
+            patch.setattr(module, "place", place)
         yield
 
 

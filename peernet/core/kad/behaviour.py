@@ -9,7 +9,7 @@ from typing import ClassVar
 from peernet.core.context import Context, Timer
 from peernet.core.events import Failure
 from peernet.core.handlers import Handler, Handlers, bound
-from peernet.core.kad.contact import Contact, place
+from peernet.core.kad.contact import place
 from peernet.core.kad.fetching import Fetching
 from peernet.core.kad.finder import Finder
 from peernet.core.kad.knocking import Knocking
@@ -102,7 +102,7 @@ class Kad:
         """Return to the network through cached contacts. Tried again with back-off while no connection stands."""
         self._membership.rejoin()
 
-    def find_node(self, target: DhtKey, then: Callable[[list[Contact]], None]) -> None:
+    def find_node(self, target: DhtKey, then: Callable[[list[WireContact]], None]) -> None:
         """Find the live peers nearest to a place, nearest first, at most k. Never includes this peer."""
         if not self._finder.find(target, lambda lookup: then(lookup.nearest())):
             then([])

@@ -9,14 +9,13 @@ from typing import Literal
 
 from peernet.core.context import Context, Timer
 from peernet.core.events import Done, Failure, Outcome
-from peernet.core.kad.contact import Contact
 from peernet.core.kad.lookup import Lookup
 from peernet.core.kad.pace import Pace
 from peernet.core.kad.paths import Paths
 from peernet.core.kad.roster import Roster
 from peernet.core.kad.shortlist import Candidate
 from peernet.types import DhtKey, PeerId
-from peernet.wire.kad import FindNode, FindValue, Nodes, Values
+from peernet.wire.kad import FindNode, FindValue, Nodes, Values, WireContact
 
 Course = Lookup | Paths
 Found = Callable[[Course], None]
@@ -31,7 +30,7 @@ class Search:
     only their first steps."""
 
     target: DhtKey
-    seeds: tuple[Contact, ...]
+    seeds: tuple[WireContact, ...]
     then: Found
     heard: Heard | None
     way: Way
@@ -56,7 +55,7 @@ class Finder:
         then: Found,
         *,
         heard: Heard | None = None,
-        seeds: Iterable[Contact] = (),
+        seeds: Iterable[WireContact] = (),
         way: Way = "one",
     ) -> bool:
         """Look for the peers nearest to `target`; `then` gets the finished lookup, never before this returns.
@@ -101,11 +100,13 @@ class Finder:
             calls=calls,
         )
 
-    def _starts(self, search: Search) -> list[Contact]:
+    def _starts(self, search: Search) -> list[WireContact]:
         if search.way != "scattered":
-            return self._roster.table.nearest(search.target, self._config.k)
-        contacts = self._roster.table.contacts()
-        return self._ctx.random.sample(contacts, min(len(contacts), self._config.k))
+            contacts = self._roster.table.nearest(search.target, self._config.k)
+        else:
+            known = self._roster.table.contacts()
+            contacts = self._ctx.random.sample(known, min(len(known), self._config.k))
+        return [contact.wire for contact in contacts]
 
     def _step(self, search: Search, lookup: Course) -> None:
         """Ask whom the lookup wants asked, until it waits or is done."""
@@ -147,7 +148,7 @@ class Finder:
         ways = self._roster.ways(peer, candidate.addresses)
         if not ways and peer not in self._ctx.links:
             return False
-        candidate.moved(ways)
+        candidate.addresses = ways or candidate.addresses
         self._roster.call(peer, ways, search.body, partial(self._heard, search, lookup, candidate))
         return True
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 
 from peernet.config.kad import KadConfig
-from peernet.core.kad.contact import Contact, place
+from peernet.core.kad.contact import place
 from peernet.core.kad.pace import Pace
 from peernet.core.kad.shortlist import NEVER, Candidate, Claims, Shortlist
 from peernet.types import DhtKey, PeerId
@@ -42,7 +42,7 @@ class Lookup:
     def __init__(
         self,
         target: DhtKey,
-        seeds: Iterable[Contact],
+        seeds: Iterable[WireContact],
         *,
         me: PeerId,
         config: KadConfig,
@@ -210,7 +210,6 @@ class Lookup:
         self._waiting.pop(peer, None)
         self._pace.measured(now - candidate.since, dialled=not candidate.linked)
         candidate.state = "proven"
-        candidate.last_seen = now
         self._claims.proven(candidate.long_id ^ self._shortlist.goal)
         self.answers += 1
         self._stirred |= self._left or self._spared
@@ -249,9 +248,9 @@ class Lookup:
         self._claims.asked.pop(candidate.peer, None)
         self.calls -= 1
 
-    def nearest(self) -> list[Contact]:
+    def nearest(self) -> list[WireContact]:
         """The peers that answered, nearest first, at most k."""
-        return [candidate for _, candidate in self.proven()[: self._config.k]]
+        return [candidate.wire() for _, candidate in self.proven()[: self._config.k]]
 
     def proven(self) -> list[tuple[int, Candidate]]:
         """The peers that answered, with their distances, nearest first."""
@@ -261,7 +260,7 @@ class Lookup:
         """The k nearest peers heard of, answered or not."""
         return [candidate.peer for _, candidate in self._shortlist.heap[: self._config.k]]
 
-    def _hear(self, contacts: Iterable[Contact | WireContact], hop: int) -> None:
+    def _hear(self, contacts: Iterable[WireContact], hop: int) -> None:
         """Take in those that are new and near enough. The inner loop of a lookup: twenty names an answer."""
         heard, shortlist = self._heard, self._shortlist
         goal, bound, edge = shortlist.goal, shortlist.bound(), self._edge

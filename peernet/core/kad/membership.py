@@ -9,12 +9,13 @@ from peernet.core.context import Context
 from peernet.core.effects import Dial
 from peernet.core.events import Done, Failure, Outcome
 from peernet.core.kad.bucket import Bucket
-from peernet.core.kad.contact import Contact, place
+from peernet.core.kad.contact import place
 from peernet.core.kad.finder import Course, Finder
 from peernet.core.kad.roster import Roster
 from peernet.core.records import ContactRecord
 from peernet.errors import AddressError
 from peernet.identity.multiaddr import Multiaddr
+from peernet.wire.kad import WireContact
 
 Joined = Callable[[Failure | None], None]
 
@@ -41,7 +42,7 @@ class Membership:
         self._roster = roster
         self._finder = finder
         self._arrived = arrived
-        self._cached: list[Contact] = []
+        self._cached: list[WireContact] = []
         self._doors: dict[str, None] = {}
         self._tries = 0
         self._next_try = 0.0

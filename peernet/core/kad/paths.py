@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 from peernet.config.kad import KadConfig
-from peernet.core.kad.contact import Contact
 from peernet.core.kad.lookup import Lookup
 from peernet.core.kad.pace import Pace
 from peernet.core.kad.shortlist import NEVER, Candidate, Claims
@@ -31,7 +30,7 @@ class Paths:
     def __init__(
         self,
         target: DhtKey,
-        seeds: Sequence[Contact],
+        seeds: Sequence[WireContact],
         *,
         me: PeerId,
         config: KadConfig,
@@ -132,11 +131,11 @@ class Paths:
             path.stir()
             self._dirty[path] = None
 
-    def nearest(self) -> list[Contact]:
+    def nearest(self) -> list[WireContact]:
         """The peers that answered on any path, nearest first, at most k."""
         proven = [entry for path in self._paths for entry in path.proven()]
         proven.sort(key=lambda entry: entry[0])
-        return [contact for _, contact in proven[: self._config.k]]
+        return [candidate.wire() for _, candidate in proven[: self._config.k]]
 
     def agree(self) -> bool:
         """Whether most paths that had answers know most of what was found. One led astray knows little of it."""

@@ -8,7 +8,7 @@ from functools import partial
 
 from peernet.core.context import Context, Timer
 from peernet.core.events import Done, Outcome
-from peernet.core.kad.contact import Contact, number, place
+from peernet.core.kad.contact import number, place
 from peernet.core.kad.finder import Course, Finder
 from peernet.core.kad.paths import Paths
 from peernet.core.kad.records import RecordStore, record_key
@@ -93,7 +93,7 @@ class Publisher:
                 self._finder.find(held.key, partial(self._found_near, body))
 
     def _found_near(self, body: Store, lookup: Course) -> None:
-        self._store_at([contact.wire() for contact in lookup.nearest()], body, _settled)
+        self._store_at(lookup.nearest(), body, _settled)
 
     def _drop(self, key: DhtKey) -> None:
         publication = self._own.pop(key, None)
@@ -139,7 +139,7 @@ class Publisher:
         """
         if body.key == self._home:
             near = self._roster.table.nearest(self._home, self._config.advert_holders, healthy=True)
-            self._store_at([contact.wire() for contact in near], body, lambda placing: then(len(placing.took)))
+            self._store_at([contact.wire for contact in near], body, lambda placing: then(len(placing.took)))
             return
 
         def again(placing: Placing) -> None:
@@ -165,12 +165,12 @@ class Publisher:
             if not self._doubtful(lookup, goal) or not self._finder.find(body.key, again, way="scattered"):
                 store(found)
 
-        def second(before: list[Contact], lookup: Course) -> None:
-            both = {contact.long_id ^ goal: contact for contact in (*before, *lookup.nearest())}
+        def second(before: list[WireContact], lookup: Course) -> None:
+            both = {place(contact.peer)[1] ^ goal: contact for contact in (*before, *lookup.nearest())}
             store([both[distance] for distance in sorted(both)][: self._config.k])
 
-        def store(found: list[Contact]) -> None:
-            self._store_at([contact.wire() for contact in found], body, placed)
+        def store(found: list[WireContact]) -> None:
+            self._store_at(found, body, placed)
 
         def placed(placing: Placing) -> None:
             publication.holders = tuple(placing.took)
@@ -188,7 +188,7 @@ class Publisher:
             return True
         found = lookup.nearest()
         reach = self._roster.table.reach()
-        near = [contact for contact in found if contact.long_id ^ goal <= self._config.sparse * reach]
+        near = [contact for contact in found if place(contact.peer)[1] ^ goal <= self._config.sparse * reach]
         return 2 * len(near) < len(found)
 
     def _store_at(self, contacts: Sequence[WireContact], body: Store, then: Callable[[Placing], None]) -> None:

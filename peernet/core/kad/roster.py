@@ -8,14 +8,14 @@ from functools import lru_cache
 from peernet.core.context import Context, Then
 from peernet.core.effects import Call, Note
 from peernet.core.events import Done, Failure, Outcome
-from peernet.core.kad.contact import Contact, number, place
+from peernet.core.kad.contact import Contact, introduction, number, place
 from peernet.core.kad.reunion import Reunion
 from peernet.core.kad.table import Table
 from peernet.core.records import ContactRecord
 from peernet.errors import AddressError
 from peernet.identity.multiaddr import Multiaddr
 from peernet.types import DhtKey, PeerId
-from peernet.wire.kad import Alive, Probe
+from peernet.wire.kad import Alive, Probe, WireContact
 from peernet.wire.link import Body
 
 BLAMELESS = ("busy", "refused", "storage")
@@ -55,7 +55,7 @@ class Roster:
         self.vacated: Callable[[int], None] = lambda long_id: None
         """Told of the place of each contact that has left the table."""
 
-    def restore(self, records: Iterable[ContactRecord]) -> list[Contact]:
+    def restore(self, records: Iterable[ContactRecord]) -> list[WireContact]:
         """Take the contacts of the journal. Returns those seen last; those too many leave it."""
         latest = sorted(records, key=lambda record: (-record.seen, record.peer))
         kept, excess = latest[: self._config.saved_contacts], latest[self._config.saved_contacts :]
@@ -63,7 +63,7 @@ class Roster:
             self._ctx.forget(ContactRecord.space, record.peer)
         for record in reversed(kept):
             self._saved[record.peer] = float("-inf")
-        return [Contact(record.peer, record.addresses) for record in kept]
+        return [introduction(record.peer, record.addresses) for record in kept]
 
     def touched(self, target: DhtKey) -> None:
         """A lookup has gone through the bucket of this id, which so needs no refresh for a while."""
@@ -88,7 +88,7 @@ class Roster:
             return
         if not addresses:
             return
-        contact = Contact(peer, addresses)
+        contact = Contact.of(peer, addresses)
         rival = self.table.saw(contact, now)
         if rival is not None:
             self._press(rival)

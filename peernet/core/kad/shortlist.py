@@ -6,34 +6,51 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from kademlia.node import NodeHeap
+from kademlia.node import Node, NodeHeap
 
-from peernet.core.kad.contact import ID_BITS, Contact, number, place
+from peernet.core.kad.contact import ID_BITS, introduction, number, place
 from peernet.types import DhtKey, PeerId
+from peernet.wire.kad import WireContact
 
 NEVER = float("inf")
 
 State = Literal["heard", "waiting", "slow", "proven", "gone"]
 
 
-class Candidate(Contact):
-    """A contact in a lookup: nothing about it is proven until it has answered.
+class Candidate(Node):
+    """A peer in a lookup: nothing about it is proven until it has answered.
 
-    hop: introductions since a seed. since, until: when it was asked, and when it counts as slow. linked: whether
-    a connection stood when it was asked.
+    addresses: where it is said that it may be dialled, or where it was. hop: introductions since a seed. since,
+    until: when it was asked, and when it counts as slow. linked: whether a connection stood when it was asked.
     """
 
-    __slots__ = ("hop", "linked", "since", "state", "until")
+    # Node's fields for UDP. As class attributes they cost no memory in each candidate.
+    ip = None
+    port = None
+
+    __slots__ = ("addresses", "hop", "id", "linked", "long_id", "peer", "since", "state", "until")
+
+    id: DhtKey
+    long_id: int
 
     def __init__(self, peer: PeerId, addresses: tuple[str, ...], hop: int) -> None:
+        # Node.__init__ is not called: it parses hex digits anew and gives each candidate a dict.
         self.id, self.long_id = place(peer)
         self.peer = peer
         self.addresses = addresses
-        self.wire_form = None
         self.state: State = "heard"
         self.hop = hop
         self.since = self.until = 0.0
         self.linked = False
+
+    def wire(self) -> WireContact:
+        """This peer as others are told of it."""
+        return introduction(self.peer, self.addresses)
+
+    def same_home_as(self, node: Candidate) -> bool:
+        """Whether it is the same peer. Stands in the way of the package's: it compares ip and port, which no
+        candidate has here, so that all would be the same."""
+        return self.peer == node.peer
 
 
 class Shortlist(NodeHeap):

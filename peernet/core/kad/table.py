@@ -30,7 +30,7 @@ class Table(RoutingTable):
 
     def __init__(self, me: PeerId, config: KadConfig) -> None:
         # RoutingTable.__init__ is not called: it wants a protocol to ping with.
-        self.node = Contact(me)
+        self.node = Contact.of(me)
         self.ksize = config.k
         self.config = config
         self.flush()
@@ -67,7 +67,7 @@ class Table(RoutingTable):
 
         Returns the contact to probe when the bucket is full: if it has died, the newcomer takes its place.
         """
-        known = self._known(contact.peer, contact.id, contact.long_id)
+        known = self._known(contact.peer, *place(contact.peer))
         if known is not None:
             self.heard(known, contact.addresses, now)
             return None
@@ -193,7 +193,7 @@ class Table(RoutingTable):
             found += [near[distance] for distance in sorted(near)]
             if len(found) >= self.ksize:
                 break
-        return tuple([contact.wire_form or contact.wire() for contact in found[: self.ksize]])
+        return tuple([contact.wire for contact in found[: self.ksize]])
 
     def _outward(self, goal: int) -> Iterator[Bucket]:
         """The buckets in the order of their distance: XOR maps their disjoint ranges to disjoint ranges of

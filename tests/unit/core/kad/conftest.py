@@ -17,7 +17,7 @@ from peernet.config.kad import KadConfig
 from peernet.core.context import AddressBook, Context, Link
 from peernet.core.effects import Call, Dial, Effect, Forget, Note, Save
 from peernet.core.events import Done, Failed, Failure, Now
-from peernet.core.kad import DOMAINS, Domain, Kad, table
+from peernet.core.kad import DOMAINS, Domain, Kad, contact, table
 from peernet.core.kad.contact import Contact, place
 from peernet.identity.envelope import seal
 from peernet.identity.multiaddr import Multiaddr
@@ -325,14 +325,15 @@ def hundred() -> World:
 
 
 @pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Contact]:
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Contact]:
     """Makes a contact with a chosen id. Ids are hashes, so one at a chosen place has to be made by hand."""
     chosen: dict[PeerId, tuple[DhtKey, int]] = {}
-    monkeypatch.setattr(table, "place", lambda peer: chosen.get(peer) or place(peer))
+    for module in (contact, table):
+        monkeypatch.setattr(module, "place", lambda peer: chosen.get(peer) or place(peer))
 
-    def make(number: int) -> Contact:
-        contact = Contact(PeerId(number.to_bytes(32, "big")), ("/ip4/127.0.0.1/tcp/1",))
-        contact.id, contact.long_id = chosen[contact.peer] = DhtKey(number.to_bytes(20, "big")), number
-        return contact
+    def make(number: int, peer: PeerId | None = None) -> Contact:
+        peer = peer or PeerId(number.to_bytes(32, "big"))
+        chosen[peer] = DhtKey(number.to_bytes(20, "big")), number
+        return Contact.of(peer, ("/ip4/127.0.0.1/tcp/1",))
 
     return make

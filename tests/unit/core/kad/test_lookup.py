@@ -36,8 +36,8 @@ def peers(count: int, seed: int = 0) -> list[PeerId]:
 CROWD = peers(60, 9)
 
 
-def contacts(*some: PeerId) -> list[Contact]:
-    return [Contact(peer, ADDRESSES) for peer in some]
+def contacts(*some: PeerId) -> list[WireContact]:
+    return [WireContact(peer, ADDRESSES) for peer in some]
 
 
 def wires(*some: PeerId) -> tuple[WireContact, ...]:
@@ -390,7 +390,7 @@ def settled() -> dict[PeerId, Table]:
     tables = {peer: Table(peer, CONFIG) for peer in crowd}
     for table in tables.values():
         for other in chance.sample(crowd, len(crowd)):
-            table.saw(Contact(other, ADDRESSES), 0.0)
+            table.saw(Contact.of(other, ADDRESSES), 0.0)
     return tables
 
 
@@ -403,7 +403,7 @@ def run(tables: dict[PeerId, Table], me: PeerId, target: DhtKey, dead: frozenset
                 lookup.failed(candidate.peer)
             else:
                 named = tables[candidate.peer].nearest(target, CONFIG.k, (me,))
-                lookup.answered(candidate.peer, [contact.wire() for contact in named], 0.0)
+                lookup.answered(candidate.peer, [contact.wire for contact in named], 0.0)
     return lookup
 
 

@@ -13,7 +13,7 @@ from peernet.core.kad.networks import network_of
 from peernet.core.kad.table import Table
 from peernet.types import PeerId
 
-At = Callable[[int], Contact]
+At = Callable[..., Contact]
 HIGH = 1 << (ID_BITS - 1)
 
 
@@ -53,7 +53,7 @@ def come(table: Table, at: At, hosts: list[str], begin: int = 0, now: float = 1.
     peers = []
     for index, host in enumerate(hosts, begin):
         contact = at(HIGH + index)
-        contact.addresses = (f"/ip4/{host}/tcp/{1000 + index}",)
+        contact.moved((f"/ip4/{host}/tcp/{1000 + index}",))
         table.saw(contact, now)
         peers.append(contact.peer)
     table.check()
@@ -82,7 +82,7 @@ def test_more_of_a_network_that_has_enough_do_not_even_wait(table: Table, at: At
 
 def test_a_network_with_many_contacts_elsewhere_has_enough_too(table: Table, at: At) -> None:
     for contact in table.contacts()[:10]:
-        contact.addresses = ("/ip4/198.51.100.7/tcp/1",)
+        contact.moved(("/ip4/198.51.100.7/tcp/1",))
     come(table, at, [f"198.51.{index}.1" for index in range(20)])
     (late,) = come(table, at, ["198.51.100.8"], begin=50)
     assert late not in table

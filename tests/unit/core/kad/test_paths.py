@@ -10,7 +10,7 @@ import pytest
 
 from peernet.config.kad import KadConfig
 from peernet.core.kad import record_key
-from peernet.core.kad.contact import Contact, place
+from peernet.core.kad.contact import place
 from peernet.core.kad.pace import Pace
 from peernet.core.kad.paths import Paths
 from peernet.types import DhtKey, PeerId
@@ -31,7 +31,7 @@ def peers(count: int) -> list[PeerId]:
 
 
 def paths(seeds: list[PeerId]) -> Paths:
-    contacts = [Contact(peer, ADDRESSES) for peer in seeds]
+    contacts = [WireContact(peer, ADDRESSES) for peer in seeds]
     return Paths(TARGET, contacts, me=ME, config=CONFIG, pace=Pace(CONFIG))
 
 

@@ -9,18 +9,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from kademlia.node import Node
+from kademlia.node import Node, NodeHeap
 from kademlia.routing import KBucket, RoutingTable
 
 from peernet.config.kad import KadConfig
 from peernet.core.kad.bucket import Bucket
 from peernet.core.kad.contact import ID_BITS, Contact, number, place
+from peernet.core.kad.shortlist import Candidate, Shortlist
 from peernet.core.kad.table import Table
 from peernet.identity.peerid import dht_id
 from peernet.types import DhtKey, PeerId
 from peernet.wire.kad import WireContact
 
-At = Callable[[int], Contact]
+At = Callable[..., Contact]
 CONFIG = replace(KadConfig(), k=4, replacements=3)
 HIGH = 1 << (ID_BITS - 1)
 
@@ -42,8 +43,11 @@ def fill(table: Table, at: At, numbers: list[int], now: float = 0.0) -> list[Con
 def test_the_types_of_the_package_are_in_use(table: Table, at: At) -> None:
     assert isinstance(table, RoutingTable)
     assert all(isinstance(bucket, KBucket) for bucket in table.buckets)
-    assert isinstance(at(5), Node)
+    assert issubclass(Candidate, Node)
+    assert issubclass(Shortlist, NodeHeap)
     assert at(5).distance_to(at(6)) == 3
+    assert at(5).same_home_as(at(5))
+    assert not at(5).same_home_as(at(6))
 
 
 def test_the_udp_network_of_the_package_is_not_loaded() -> None:
@@ -124,13 +128,11 @@ def test_ids_on_a_boundary_are_known_once_they_are_in(table: Table, at: At) -> N
 
 def test_a_node_without_an_address_hides_only_itself(table: Table, at: At) -> None:
     contacts = fill(table, at, [1, 2, 3])
-    assert all(contact.ip is None for contact in contacts)
     assert table.find_neighbors(at(9), exclude=at(2)) == [contacts[0], contacts[2]]
 
 
 def test_two_keys_with_one_id_keep_the_first(table: Table, at: At) -> None:
-    first, second = at(7), at(7)
-    second.peer = PeerId(b"2" * 32)
+    first, second = at(7), at(7, PeerId(b"2" * 32))
     table.saw(first, 0.0)
     assert table.saw(second, 1.0) is None
     assert table.contacts() == [first]
@@ -139,7 +141,7 @@ def test_two_keys_with_one_id_keep_the_first(table: Table, at: At) -> None:
 
 def test_neither_oneself_nor_those_who_cannot_be_dialled_get_in(table: Table, at: At) -> None:
     mute = at(5)
-    mute.addresses = ()
+    mute.wire = WireContact(mute.peer, ())
     assert table.saw(mute, 0.0) is None
     assert table.saw(at(0), 0.0) is None
     assert len(table) == 0
@@ -147,12 +149,12 @@ def test_neither_oneself_nor_those_who_cannot_be_dialled_get_in(table: Table, at
 
 def test_new_addresses_are_taken_over_and_told(table: Table, at: At) -> None:
     (contact,) = fill(table, at, [1])
-    before = contact.wire()
-    assert contact.wire() is before
     moved = at(1)
-    moved.addresses = ("/ip4/127.0.0.1/tcp/2",)
+    assert moved.wire is contact.wire
+    assert moved.moved(("/ip4/127.0.0.1/tcp/2",))
+    assert not moved.moved(())
     table.saw(moved, 1.0)
-    assert contact.wire() == WireContact(contact.peer, ("/ip4/127.0.0.1/tcp/2",))
+    assert contact.wire == WireContact(contact.peer, ("/ip4/127.0.0.1/tcp/2",))
 
 
 def test_refreshes_are_due_by_the_clock_that_is_given(table: Table, at: At) -> None:
@@ -196,7 +198,7 @@ def test_check_notices_a_contact_in_the_wrong_bucket(table: Table, at: At) -> No
 def test_a_peer_stands_at_the_hash_of_its_key() -> None:
     peer = PeerId(b"k" * 32)
     assert place(peer) == (dht_id(peer), int.from_bytes(dht_id(peer), "big"))
-    assert Contact(peer).id == dht_id(peer)
-    assert not Contact(peer).dialable
+    assert Contact.of(peer).id == dht_id(peer)
+    assert not Contact.of(peer).dialable
     with pytest.raises(ValueError, match="20 bytes"):
         number(DhtKey(b"short"))
