@@ -239,7 +239,8 @@ class Workload:
 class Plan:
     """A scenario compiled for a number of peers and a seed: all that a mode needs to run it.
 
-    join_seconds: time over which the peers join. features: which concerns run ("dht", "gossip", "adverts",
+    join_seconds: time over which the peers join. formed: they need not, as they have stood for long when the run
+    begins (`forming`). features: which concerns run ("dht", "gossip", "adverts",
     "work"); a plan of 100,000 peers leaves some out. check_every: virtual seconds between looks at invariants.
     stop_with_jobs: end the run soon after the last job has ended, `seconds` being the longest that it may take.
     """
@@ -252,6 +253,7 @@ class Plan:
     faults: Faults
     workload: Workload
     join_seconds: float = 10.0
+    formed: bool = False
     features: tuple[str, ...] = ("dht", "gossip", "adverts", "work")
     check_every: float = 5.0
     expectations: tuple[tuple[str, str, float], ...] = ()

@@ -40,6 +40,7 @@ def job_plan(
     slice_seconds: float = 0.5,
     seconds: float = 1800.0,
     policy: str = "",
+    formed: bool = False,
 ) -> Plan:
     """Return the plan of one job.
 
@@ -55,6 +56,7 @@ def job_plan(
         slice_seconds: how long a slice takes on the reference core, in virtual seconds.
         seconds: virtual seconds after which the run ends if the job has not.
         policy: how results are verified, by its name; as the project says if empty.
+        formed: the network has stood for long when the run begins; else all peers join first.
 
     Raises:
         UsageError: a number is out of range.
@@ -88,6 +90,7 @@ def job_plan(
         topology=network,
         faults=compile_faults(wanted, access, network, frozenset({0}), seconds, chosen_seed),
         workload=Workload(settle=SETTLE, jobs=(job,)),
+        formed=formed,
         stop_with_jobs=True,
     )
 

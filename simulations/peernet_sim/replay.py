@@ -25,6 +25,8 @@ RECIPE_FILE = "run.json"
 METRICS_FILE = "metrics.json"
 TRACE_FILE = "trace.jsonl"
 
+ALL_JOIN = "but in fidelity mode every peer has to join: leave it out, or run with --mode scale"
+
 LiarKind = Literal["independent", "colluding", "sleeper", "rejoining"]
 
 
@@ -55,6 +57,7 @@ class Recipe:
     liars: float = 0.0
     liar_kind: LiarKind = "independent"
     churn: float = 0.0
+    formed: bool = False
     policy: str = ""
 
     @property
@@ -72,14 +75,18 @@ def compile_recipe(recipe: Recipe) -> Plan:
     """Turn a recipe into the plan of a run.
 
     Raises:
-        UsageError: the scenario's file is wrong, or a number is out of range.
+        UsageError: the scenario's file is wrong, a number is out of range, or the mode can't do what is wanted.
     """
+    fidelity = recipe.mode == "fidelity"
     if recipe.bundle is None:
         from peernet_sim.lying import checked, lying
         from peernet_sim.scenario import compile_plan, load
 
+        scenario = load(Path(recipe.source))
+        if scenario.formed and fidelity:
+            scenario.source.wrong("formed", f"is true, {ALL_JOIN}")
         return compile_plan(
-            load(Path(recipe.source)),
+            scenario,
             recipe.peers,
             recipe.seed,
             more=lying(recipe.liars, recipe.liar_kind),
@@ -87,6 +94,8 @@ def compile_recipe(recipe: Recipe) -> Plan:
         )
     from peernet_sim.project_plan import job_plan
 
+    if recipe.formed and fidelity:
+        raise UsageError(f"--formed is given, {ALL_JOIN}")
     return job_plan(
         recipe.bundle,
         peers=recipe.peers,
@@ -95,6 +104,7 @@ def compile_recipe(recipe: Recipe) -> Plan:
         churn=recipe.churn,
         seed=recipe.seed,
         policy=recipe.policy,
+        formed=recipe.formed,
     )
 
 
@@ -116,7 +126,7 @@ def command_of(recipe: Recipe, plan: Plan) -> str:
     if recipe.liars or recipe.kind == "job":
         words += ["--liars", f"{recipe.liars:g}", "--liar-kind", recipe.liar_kind]
     if recipe.kind == "job":
-        words += ["--churn", f"{recipe.churn:g}"]
+        words += ["--churn", f"{recipe.churn:g}", *(("--formed",) if recipe.formed else ())]
     if recipe.policy:
         words += ["--policy", recipe.policy]
     words += [f"--{name}" for name in ("wire", "crypto") if getattr(recipe, name)]

@@ -1,6 +1,7 @@
 """Scenario files: what a user wants to see, read from TOML and compiled into a plan for some peers and a seed.
 
-name, about, peers, seconds, seed, join_seconds, features, check_every
+name, about, peers, seconds, seed, features, check_every
+join_seconds or formed   over which time the peers join, or that they have stood for long (forming)
 [topology]   kind and what that kind takes (topology.kinds); [access] and [machines] (access, topology.network)
 [workload]   settle, lookups, puts, put_seconds, broadcasts; [[job]] at, follows, submitter, calls, slice_size, ...
 [sets]       names for sets of peers (faults.selection); [[fault]] kind and what it takes (faults.catalogue)
@@ -47,6 +48,7 @@ class Scenario:
     seconds: float
     seed: int
     join_seconds: float
+    formed: bool
     features: tuple[str, ...]
     check_every: float
     topology: GeometrySpec
@@ -76,6 +78,7 @@ def load(path: Path) -> Scenario:
         seconds=seconds,
         seed=table.whole("seed", 1, most=2**63 - 1),
         join_seconds=table.number("join_seconds", min(JOIN_SECONDS, seconds / 2), most=seconds),
+        formed=_read_formed(table),
         features=_read_features(table),
         check_every=table.above("check_every", 5.0),
         topology=topology,
@@ -134,6 +137,7 @@ def compile_plan(
         ),
         workload=_verified(scenario.workload, policy),
         join_seconds=scenario.join_seconds,
+        formed=scenario.formed,
         features=scenario.features,
         check_every=scenario.check_every,
         expectations=scenario.expectations,
@@ -154,6 +158,15 @@ def _read_fault(table: Table, sets: Sets, seconds: float) -> Apply:
         if table.has(key) and table.number(key) >= seconds:
             table.wrong(key, f"is {table.number(key):g}, but the run ends at {seconds:g} s: begin it earlier")
     return fault
+
+
+def _read_formed(table: Table) -> bool:
+    formed = table.flag("formed", False)
+    if formed and table.has("join_seconds"):
+        table.wrong(
+            "join_seconds", "has no meaning where formed = true, as nobody joins: leave out one of the two"
+        )
+    return formed
 
 
 def _read_features(table: Table) -> tuple[str, ...]:

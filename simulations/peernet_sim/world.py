@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from peernet.config import Config
 from peernet.core.events import Event, JoinAsked, Listening, MachineMeasured
-from peernet.core.node import Identity, NodeCore
+from peernet.core.node import Identity, NodeCore, Restored
 from peernet.core.records import Record
 from peernet.identity.multiaddr import Multiaddr
 from peernet.types import Digest, Instance
@@ -18,6 +19,7 @@ from peernet_sim.crypto import Keys, Secrets, derive, small_stream, stream
 from peernet_sim.driver import Driver
 from peernet_sim.engine import Engine
 from peernet_sim.features import leave_out
+from peernet_sim.forming import LIVEN_SECONDS, Forming, around
 from peernet_sim.links import Link
 from peernet_sim.looking import JOIN_AGAIN, MEMORY, Commons, Watcher
 from peernet_sim.machine import Journal, Machine
@@ -147,6 +149,30 @@ class World(Commons[Machine, Engine]):
 
     def boot(self, machine: Machine) -> None:
         """Start a peer: rebuild its core, let it listen and measure, and join where it knows nobody."""
+        restored = self._start(machine)
+        if "adverts" in self.plan.features:
+            self.post(machine, machine.life, self._measured(machine))
+        if not restored.contacts:
+            self._join(machine, machine.life, self.plan.topology.introducers(machine.index))
+        self.driver.rearm(machine)
+
+    def _stand(self, machine: Machine, forming: Forming, turn: float) -> None:
+        """Have a peer be there since long. turn: how many seconds from now it does what all do once."""
+        self._start(machine)
+        self.poke(machine, partial(forming.fill, machine))
+        self.engine.after(turn, self._liven, machine, machine.life)
+        self.driver.rearm(machine)
+
+    def _liven(self, machine: Machine, life: int) -> None:
+        """Connect a peer to those around it, and let it publish its advert."""
+        if machine.life == life and machine.core is not None:
+            for contact in around(machine.core):
+                self.network.dialler.reach(machine, contact.peer, contact.addresses, lambda outcome: None)
+            if "adverts" in self.plan.features:
+                self.post(machine, life, self._measured(machine))
+
+    def _start(self, machine: Machine) -> Restored:
+        """Rebuild a peer's core from its journal, start it and let it listen. Returns what the journal held."""
         seed, index, features = self.plan.seed, machine.index, self.plan.features
         start = derive(seed, f"life/{machine.life}", index)
         core = NodeCore(
@@ -169,11 +195,7 @@ class World(Commons[Machine, Engine]):
         self.driver.emit(machine, core.start(restored, self.clock(machine)))
         if machine.reachable:
             self.post(machine, machine.life, Listening(machine.port))
-        if "adverts" in features:
-            self.post(machine, machine.life, self._measured(machine))
-        if not restored.contacts:
-            self._join(machine, machine.life, self.plan.topology.introducers(index))
-        self.driver.rearm(machine)
+        return restored
 
     def _populate(self) -> None:
         plan, peers = self.plan, self.plan.topology.peers
@@ -188,14 +210,24 @@ class World(Commons[Machine, Engine]):
             self.machines.append(machine)
             self._places[host, port] = machine
             self._name(machine)
-            begins = plan.join_seconds * spec.index / max(1, len(peers))
-            self.engine.at(begins, self.boot, machine)
+        self._begin()
         for happening in plan.faults.happenings:
             self.engine.at(happening.at, happening.act, self)
         if plan.faults.rules:
             self.engine.at(SWEEP, self._sweep)
         for turn in range(TURNS):
             self.engine.at(self.config.net.spare_check_seconds * (turn + 1) / TURNS, self._tidy, turn)
+
+    def _begin(self) -> None:
+        """Have all peers start: together where they stand already, else one after another."""
+        plan, count = self.plan, len(self.machines)
+        if plan.formed:
+            forming = Forming(self.machines, self.config.kad, plan.seed)
+            for machine in self.machines:
+                self.engine.at(0.0, self._stand, machine, forming, LIVEN_SECONDS * machine.index / count)
+        else:
+            for machine in self.machines:
+                self.engine.at(plan.join_seconds * machine.index / count, self.boot, machine)
 
     def _name(self, machine: Machine) -> None:
         machine.id = machine.key.peer

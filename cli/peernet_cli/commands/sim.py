@@ -114,6 +114,7 @@ def run_command(terminal: Terminal, scenario: Path, trace: float, out: Path | No
     metavar="PERCENT",
     help="Per cent of the peers that leave in a minute, and are replaced.",
 )
+@click.option("--formed", is_flag=True, help="Begin with a network that has stood for long: nobody joins (scale).")
 @_how
 @shared
 def job_command(

@@ -98,6 +98,11 @@ class Kad:
         address; "usage" if one is no address."""
         self._membership.join(addresses, then)
 
+    def met(self, contacts: Iterable[Contact]) -> None:
+        """Take in contacts that are known from elsewhere to live and to be dialable, as if each had just been
+        dialled: in place of `join`, for who knows the network already. The first of them go into the journal."""
+        self._roster.met(contacts)
+
     def rejoin(self) -> None:
         """Return to the network through cached contacts. Tried again with back-off while no connection stands."""
         self._membership.rejoin()

@@ -96,6 +96,15 @@ class Roster:
             self._ctx.note(Note("peers", peer=peer))
             self._save(contact)
 
+    def met(self, contacts: Iterable[Contact]) -> None:
+        """As `Kad.met`."""
+        now, saw, learn = self._ctx.now.mono, self.table.saw, self._ctx.book.learn
+        for contact in contacts:
+            saw(contact, now)
+            learn(contact.peer, contact.addresses)
+            if len(self._saved) < self._config.saved_contacts:
+                self._save(contact)
+
     def reachable(self, peer: PeerId) -> None:
         """A connected peer can be dialled where it says: it may have a place, and others may be told of it."""
         link = self._ctx.links[peer]

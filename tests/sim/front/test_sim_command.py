@@ -147,7 +147,20 @@ PROJECT = "import sys\nimport peernet\n\n@peernet.parallel(over=range(3))\ndef f
 
 def test_a_job(peernet: Run, simulator: Any, tmp_path: Path, json_lines: Callable[[str], list[Any]]) -> None:
     (tmp_path / "mine.py").write_text(PROJECT)
-    options = ("--peers", 50, "--liars", 0.2, "--liar-kind", "sleeper", "--churn", 5, "--seed", 9, "--json")
+    options = (
+        "--peers",
+        50,
+        "--liars",
+        0.2,
+        "--liar-kind",
+        "sleeper",
+        "--churn",
+        5,
+        "--formed",
+        "--seed",
+        9,
+        "--json",
+    )
     ran = peernet("sim", "job", "mine.py:f", *options, "--out", "out", "--", "a", "--json", "b")
     assert ran.exit_code == 0, ran.output
     job, done = json_lines(ran.stdout)
@@ -155,11 +168,13 @@ def test_a_job(peernet: Run, simulator: Any, tmp_path: Path, json_lines: Callabl
     assert set(FIXED_KEYS) <= set(done)
     (recipe,) = simulator.recipes
     assert (recipe.peers, recipe.liars, recipe.liar_kind, recipe.churn) == (50, 0.2, "sleeper", 5.0)
+    assert recipe.formed
     assert Bundle.decode(recipe.bundle).argv == ("a", "--json", "b")
     assert (tmp_path / "out" / "project.bundle").read_bytes() == recipe.bundle
     simulator.changes = {"violations": [BROKEN]}
     ran = peernet("sim", "job", "mine.py:f", *options, "--", "a", "--json", "b")
-    again = "peernet sim job mine.py:f --peers 50 --seed 9 --mode scale --liars 0.2 --liar-kind sleeper --churn 5"
+    again = "peernet sim job mine.py:f --peers 50 --seed 9 --mode scale --liars 0.2 --liar-kind sleeper"
+    again += " --churn 5 --formed"
     assert ran.stderr.endswith(f"see it again: {again} -- a --json b\n")
 
 

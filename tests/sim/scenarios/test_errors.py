@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from peernet.errors import UsageError
+from peernet_sim.replay import Recipe, compile_recipe
 from peernet_sim.scenario import compile_plan, load
 
 Write = Callable[..., Path]
@@ -54,6 +55,10 @@ BROKEN = [
     pytest.param("[access]\nhome = { share = 1.0, dwon = 5 }", 6, ['"dwon"', 'did you mean "down"'], id="inline"),
     pytest.param("features = ['dht', 'jobs']", 5, ["features", '"jobs"', "work"], id="features"),
     pytest.param("join_seconds = 100", 5, ["join_seconds is 100", "between 0 and 60"], id="too late"),
+    pytest.param("formed = 1", 5, ["formed is 1", "true or false"], id="formed"),
+    pytest.param(
+        "formed = true\njoin_seconds = 3", 6, ["join_seconds", "formed = true", "leave out one"], id="joined twice"
+    ),
     pytest.param("[workload]\nlookups = 1.5", 6, ["workload.lookups is 1.5", "whole number"], id="whole"),
     pytest.param("[workload]\nlookups = true", 6, ["workload.lookups is True", "whole number"], id="no number"),
     pytest.param("[workload]\nput_seconds = 99", 6, ["workload.put_seconds is 99", "between 0 and 60"], id="puts"),
@@ -136,6 +141,20 @@ def test_what_is_wrong_only_for_these_peers_is_told_when_they_are_drawn(
         compile_plan(scenario)
     assert str(caught.value).startswith(f"{file}, line {line}: ")
     assert said in str(caught.value)
+
+
+def test_a_formed_start_is_refused_in_fidelity_mode(written: Write) -> None:
+    file = written("formed = true")
+    assert compile_recipe(Recipe(source=str(file))).formed
+    with pytest.raises(UsageError) as caught:
+        compile_recipe(Recipe(source=str(file), mode="fidelity"))
+    assert str(caught.value).startswith(f"{file}, line 5: formed is true")
+    assert "leave it out, or run with --mode scale" in str(caught.value)
+
+
+def test_a_jobs_network_is_not_formed_in_fidelity_mode() -> None:
+    with pytest.raises(UsageError, match=r"--formed is given.*--mode scale"):
+        compile_recipe(Recipe(source="mine.py", bundle=b"", mode="fidelity", formed=True))
 
 
 def test_a_short_run_needs_no_word_on_joining(written: Write) -> None:

@@ -11,7 +11,7 @@ import pytest
 from peernet.config.kad import KadConfig
 from peernet.core.effects import Note
 from peernet.core.events import Failure
-from peernet.core.kad.contact import place
+from peernet.core.kad.contact import Contact, place
 from peernet.core.kad.records import record_key
 from peernet.core.records import ContactRecord
 from peernet.identity.multiaddr import Multiaddr
@@ -62,6 +62,31 @@ def test_a_wish_that_makes_no_sense_is_the_users_mistake(world: World, addresses
     failure = world.join(world.add(), addresses)
     assert failure.kind == "usage"
     assert text in failure.message
+
+
+def test_peers_that_are_known_to_live_need_no_join(world: World) -> None:
+    others = [world.add(number) for number in range(1, 30)]
+    node = world.add(0)
+    node.do(lambda: node.kad.met(Contact(other.peer, other.addresses) for other in others))
+    assert sorted(contact.peer for contact in node.kad.table.contacts()) == sorted(other.peer for other in others)
+    assert {contact.last_seen for contact in node.kad.table.contacts()} == {world.mono}
+    node.kad.table.check()
+    target = others[4].peer
+    found = world.ask(lambda then: node.do(lambda: node.kad.find_node(place(target)[0], then)))
+    assert found[0].peer == target
+    assert world.calls == {"FindNode": node.kad.table.ksize}, "the nearest are there to answer; no calls before"
+
+
+def test_of_peers_that_are_known_to_live_some_are_remembered(make_world: MakeWorld) -> None:
+    world = make_world(config=replace(KadConfig(), saved_contacts=3))
+    others = [world.add(number) for number in range(1, 9)]
+    node = world.add(0)
+    node.do(lambda: node.kad.met(Contact(other.peer, other.addresses) for other in others))
+    assert len(node.saved) == 3
+    world.kill(node)
+    world.reboot(node)
+    world.run(5)
+    assert sorted(contact.peer for contact in node.kad.table.contacts()) == sorted(node.saved)
 
 
 def test_a_join_brings_contacts_into_all_buckets(make_world: MakeWorld) -> None:
