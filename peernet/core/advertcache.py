@@ -45,6 +45,9 @@ class AdvertCache:
         self._cached: dict[PeerId, _Cached] = {}
         self._expiry: Timer | None = None
 
+    def __len__(self) -> int:
+        return len(self._cached)
+
     def get(self, peer: PeerId) -> AdvertView | None:
         """Return the newest advert of a peer, or None."""
         cached = self._cached.get(peer)

@@ -10,7 +10,7 @@ import msgspec
 from peernet.config.net import NetConfig
 from peernet.core.events import Event, Failed, Failure, PeerConnected, PeerLost
 from peernet_sim.engine import Engine
-from peernet_sim.machine import Machine
+from peernet_sim.machine import NEVER, Machine
 
 UNUSED = "nobody needs it"
 
@@ -71,6 +71,9 @@ class Links:
             machine.holds[peer] = self._reasons.setdefault(reasons, reasons)  # type: ignore[index]
         else:
             machine.holds.pop(peer, None)  # type: ignore[call-overload]
+            link = machine.links.get(peer)  # type: ignore[call-overload]
+            if link is not None:
+                link.a.tidy_at = link.b.tidy_at = 0.0
 
     def connect(self, dialler: Machine, listener: Machine, delay: float) -> Link | None:
         """Connect two peers that have greeted each other. None when one of them has no room."""
@@ -88,6 +91,7 @@ class Links:
         rtt = 2 * delay
         for one, other, inbound in ((dialler, listener, False), (listener, dialler, True)):
             one.links[other.id] = link
+            one.tidy_at = 0.0
             assert other.core is not None
             self._tell(
                 one,
@@ -112,24 +116,40 @@ class Links:
         when = max(last, self._engine.now + link.delay)
         self._engine.at(when, self.lose, link, other, reason, True, spare)
 
-    def close_spare(self, machine: Machine) -> None:
-        """Close what neither side needs and nobody has used for a while, beyond what is kept for later use."""
-        keep = self._config.spare_connections
-        since = self._engine.now - self._config.spare_seconds
-        links = machine.links
-        if len(links) <= keep or not any(link.used <= since for link in links.values()):
+    def tidy(self, machine: Machine) -> None:
+        """Close what neither side needs and nobody has used for a while, beyond what is kept for later use.
+
+        Mostly there is nothing to be found, so it is not looked for before `machine.tidy_at`: only a new connection
+        or a reason that has ceased gives one more to close, and use only puts off when it is.
+        """
+        now = self._engine.now
+        if now < machine.tidy_at:
             return
-        spare = [link for link in links.values() if not self.needed(link)]
-        if len(spare) <= keep:
-            return
-        spare.sort(key=_used)
+        spare = []
+        for link in machine.links.values():
+            link.rest(now)
+            if not self.needed(link):
+                spare.append(link)
+        machine.tidy_at = NEVER
+        excess = len(spare) - self._config.spare_connections
+        if excess > 0:
+            spare.sort(key=_used)
+            machine.tidy_at = self._close_unused(machine, spare[:excess], now)
+
+    def _close_unused(self, machine: Machine, spare: list[Link], now: float) -> float:
+        """Close those that were not used for long enough, the first of `spare`. Returns when to look again."""
+        again = NEVER
         busy = {id(link) for link, _ in machine.asked.values()}
-        for link in spare[: len(spare) - keep]:
-            if link.used > since:
-                break
-            if id(link) not in busy:
+        for link in spare:
+            over = link.used + self._config.spare_seconds
+            if over > now:
+                return min(again, over)
+            if id(link) in busy:
+                again = now
+            else:
                 self.closed += 1
                 self.close(link, machine, UNUSED, spare=True)
+        return again
 
     def lose(self, link: Link, machine: Machine, reason: str, clean: bool, spare: bool = False) -> None:
         """One end learns that the connection is over, unless it knows already."""

@@ -124,7 +124,7 @@ class Machine:
     connections, the least recently used first. asked: calls and fetches under way, by a number of the network:
     the connection that carries it (None while it is dialled) and the core's id. backlog: events that wait because
     the peer is frozen or its disk is full, or None. held: effects that a full disk holds back. wake: when the core
-    is going to be woken. up_free, down_free, bulk_free: when each direction of the access link, and bulk, is free.
+    is going to be woken. tidy_at: when some connection may be to spare (`Links.tidy`). up_free, down_free, bulk_free: when each direction of the access link, and bulk, is free.
     """
 
     __slots__ = (
@@ -162,6 +162,7 @@ class Machine:
         "skew",
         "slowness",
         "spec",
+        "tidy_at",
         "up_free",
         "wake",
     )
@@ -213,14 +214,8 @@ class Machine:
         self.held: list[Any] | None = None
         self.frozen_until = 0.0
         self.wake = NEVER
+        self.tidy_at = 0.0
         self.up_free = self.down_free = self.bulk_free = 0.0
-
-    def rest(self, now: float) -> None:
-        """Give back memory that only a busy moment needed."""
-        if not self.asked:
-            self.asked.clear()  # A dict that was large stays so.
-        for link in self.links.values():
-            link.rest(now)
 
     def has(self, digest: Digest) -> bool:
         """Whether a blob is on its disk."""

@@ -278,10 +278,12 @@ class World(Commons[Machine, Engine]):
 
     def _tidy(self, turn: int) -> None:
         """Let some of the peers close connections that nobody needs, as the pool of each does now and then."""
+        tidy = self.network.links.tidy
         for machine in self.machines[turn::TURNS]:
-            machine.rest(self.now)
+            if not machine.asked:
+                machine.asked.clear()  # A dict that was large stays so.
             if machine.backlog is None:
-                self.network.links.close_spare(machine)
+                tidy(machine)
         self.engine.after(self.config.net.spare_check_seconds, self._tidy, turn)
 
     def _compute(self, machine: Machine, values: list[object]) -> list[object] | None:
