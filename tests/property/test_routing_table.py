@@ -42,8 +42,8 @@ def chosen_places() -> Iterator[None]:
         yield
 
 
-def table_of(me: int, k: int, waiting: int = 2, split_levels: int = 1) -> Table:
-    table = Table(PeerId(bytes(32)), replace(KadConfig(), k=k, replacements=waiting, split_levels=split_levels))
+def table_of(me: int, k: int, waiting: int = 2, **bounds: float) -> Table:
+    table = Table(PeerId(bytes(32)), replace(KadConfig(), k=k, replacements=waiting, **bounds))  # type: ignore[arg-type]
     table.node = at(me, b"me")
     return table
 
@@ -85,6 +85,39 @@ def test_nearest_are_those_of_a_sort_of_the_whole_table(
     assert table.nearest(key(target), count, left_out) == kept[:count]
     healthy = [contact for contact in brute if not contact.failures]
     assert table.nearest(key(target), count, healthy=True) == healthy[:count]
+
+
+STALE = 10.0
+deeds = st.sampled_from(["saw", "saw", "saw", "failed", "suspect", "removed", "looked", "looked"])
+
+
+@given(
+    me=ids,
+    k=st.integers(1, 6),
+    history=st.lists(st.tuples(deeds, st.sampled_from([0.0, 1.0, 9.0, 10.0]), ids), max_size=120),
+)
+def test_who_is_stale_or_suspected_is_known_without_a_look_at_all_contacts(
+    me: int, k: int, history: list[tuple[str, float, int]]
+) -> None:
+    table = table_of(me, k, stale_seconds=STALE)
+    now = 0.0
+    for what, passed, number in history:
+        now += passed
+        contact = at(number)
+        if what == "saw":
+            table.saw(contact, now)
+        elif what == "failed":
+            table.failed(contact.peer)
+        elif what == "suspect":
+            table.suspect(contact.peer)
+        elif what == "removed" and (known := table.get(contact.peer)) is not None:
+            table.remove_contact(known)
+        elif what == "looked":
+            assert table.stale(now) == [each for each in table.contacts() if now - each.last_seen >= STALE]
+        assert {each.peer for each in table.suspects()} == {
+            each.peer for each in table.contacts() if each.failures
+        }
+        table.check()
 
 
 @given(me=ids, k=st.integers(1, 6), numbers=st.lists(ids, max_size=150, unique=True))

@@ -219,25 +219,27 @@ class Roster:
         self.call(peer, ways, Probe(), lambda outcome: self._probed(peer, ways, outcome))
 
     def probe_stale(self) -> None:
-        """Probe those that were not heard for longest; a live connection is proof enough."""
-        stale: list[Contact] = []
-        for bucket in self.table.buckets:
-            for contact in list(bucket.nodes.values()):
-                if self._ctx.now.mono - contact.last_seen < self._config.stale_seconds and not contact.failures:
-                    continue
-                if contact.peer in self._ctx.links and not contact.failures:
-                    self.table.saw(contact, self._ctx.now.mono)
-                else:
-                    stale.append(contact)
+        """Probe those that have failed, and those that were not heard for longest; a live connection is proof
+        enough for these."""
+        now = self._ctx.now.mono
+        suspects = self.table.suspects()
+        stale = []
+        for contact in self.table.stale(now):
+            if contact.failures:
+                continue
+            if contact.peer in self._ctx.links:
+                self.table.saw(contact, now)
+            else:
+                stale.append(contact)
         # Those with a failure come first: one more call settles whether they stay.
-        stale.sort(key=lambda contact: (not contact.failures, contact.last_seen))
-        for contact in stale[: self._config.probes]:
+        for those in (suspects, stale):
+            those.sort(key=lambda contact: contact.last_seen)
+        for contact in (suspects + stale)[: self._config.probes]:
             self.probe(contact.peer)
 
     def _probe_suspects(self) -> None:
-        for contact in self.table.contacts():
-            if contact.failures:
-                self.probe(contact.peer)
+        for contact in self.table.suspects():
+            self.probe(contact.peer)
 
     def _press(self, rival: Contact) -> None:
         """Others want the place of a contact."""

@@ -26,7 +26,7 @@ class Table(RoutingTable):
     buckets: list[Bucket]  # type: ignore[assignment]
     node: Contact
 
-    __slots__ = ("_lowers", "_networks", "_reach", "buckets", "config", "ksize", "node")
+    __slots__ = ("_lowers", "_networks", "_oldest", "_reach", "_suspects", "buckets", "config", "ksize", "node")
 
     def __init__(self, me: PeerId, config: KadConfig) -> None:
         # RoutingTable.__init__ is not called: it wants a protocol to ping with.
@@ -43,6 +43,10 @@ class Table(RoutingTable):
         self._reach: int | None = None
         # The networks that have many contacts of the whole table, while they are known.
         self._networks: set[str] | None = None
+        # Those whose last call has failed, who failed first before others.
+        self._suspects: dict[PeerId, Contact] = {}
+        # A time (monotonic seconds) since which every contact was heard. It may be earlier than it need be.
+        self._oldest = float("-inf")
 
     def __len__(self) -> int:
         return sum([len(bucket.nodes) for bucket in self.buckets])
@@ -81,7 +85,10 @@ class Table(RoutingTable):
         if addresses is not known.addresses and known.moved(addresses):
             self._networks = None
             self.bucket_for(known.long_id).changed()
-        known.last_seen, known.failures = now, 0
+        known.last_seen = now
+        if known.failures:
+            known.failures = 0
+            del self._suspects[known.peer]
 
     def add_contact(self, node: Contact) -> Contact | None:
         """Give a new contact a place, splitting buckets where that is allowed. As `saw`, which is to be used."""
@@ -139,7 +146,7 @@ class Table(RoutingTable):
         contact = self.get(peer)
         if contact is None:
             return None
-        contact.failures += 1
+        self._suspect(contact, contact.failures + 1)
         if not evict or contact.failures < self.config.evict_failures:
             return None
         self.remove_contact(contact)
@@ -149,16 +156,36 @@ class Table(RoutingTable):
         """A connection to a peer broke: others are not told of it until it has answered. Returns its contact."""
         contact = self.get(peer)
         if contact is not None and not contact.failures:
-            contact.failures = 1
+            self._suspect(contact, 1)
         return contact
+
+    def _suspect(self, contact: Contact, failures: int) -> None:
+        contact.failures = failures
+        self._suspects[contact.peer] = contact
+
+    def suspects(self) -> list[Contact]:
+        """The contacts whose last call has failed, the first to fail first."""
+        return list(self._suspects.values())
+
+    def stale(self, now: float) -> list[Contact]:
+        """The contacts that were not heard for `stale_seconds` at `now` (monotonic seconds), in the order of
+        `contacts`. Mostly there are none, and then they are not looked for until there can be one."""
+        limit = self.config.stale_seconds
+        if now - self._oldest < limit:
+            return []
+        contacts = self.contacts()
+        self._oldest = min([contact.last_seen for contact in contacts], default=now)
+        return [contact for contact in contacts if now - contact.last_seen >= limit]
 
     def remove_contact(self, node: Contact) -> None:
         """Drop a contact; one that waited takes its place."""
         self._reach = self._networks = None
+        self._suspects.pop(node.peer, None)
         bucket = self.bucket_for(node.long_id)
         heir = bucket.remove_node(node)
         if heir is not None:
-            heir.failures = 1  # It may have died while it waited: a suspect until it answers.
+            self._oldest = min(self._oldest, heir.last_seen)
+            self._suspect(heir, 1)  # It may have died while it waited: a suspect until it answers.
 
     def nearest(
         self, target: DhtKey, count: int, exclude: Collection[PeerId] = (), healthy: bool = False
@@ -228,6 +255,7 @@ class Table(RoutingTable):
         self.buckets[index : index + 1] = [low, high]
         self._lowers.insert(index + 1, high.lower)
         self._reach = self._networks = None
+        self._oldest = float("-inf")  # Who waited may have a place now.
 
     def lonely_buckets(self, now: float = 0.0) -> list[Bucket]:
         """The buckets whose refresh is due at `now` (monotonic seconds)."""
@@ -263,6 +291,13 @@ class Table(RoutingTable):
             # Written out, as a simulation spends much of its time in here.
             for nodes in (bucket.nodes, bucket.replacement_nodes):
                 for key, contact in nodes.items():
-                    assert key == contact.id and lower <= contact.long_id < expected, "contacts are in their places"
-                    assert contact.peer != me and contact.addresses, "contacts are others, dialable"
+                    at = int.from_bytes(key, "big")
+                    assert at == contact.long_id and lower <= at < expected, "contacts are where they belong"
+                    wire = contact.wire
+                    assert wire.peer != me and wire.addresses, "contacts are others, dialable"
+                    assert not contact.failures or wire.peer in self._suspects, "who has failed is suspected"
+            oldest = min([contact.last_seen for contact in bucket.nodes.values()], default=self._oldest)
+            assert oldest >= self._oldest, "everybody was heard since then"
+        for contact in self._suspects.values():
+            assert contact.failures and self.get(contact.peer) is contact, "suspects are contacts that have failed"
         assert expected == 1 << ID_BITS, "buckets cover all ids"
