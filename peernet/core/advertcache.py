@@ -14,6 +14,9 @@ from peernet.types import PeerId
 from peernet.wire.codec import decode_body
 from peernet.wire.signed import Advert
 
+SPAN = 5.0
+"""Seconds that one which has expired may still be known: a peer is not woken for it alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class AdvertView:
@@ -82,11 +85,11 @@ class AdvertCache:
         return AdvertView(peer, cached.advert, self._ctx.now.mono - cached.received)
 
     def _expire_at(self, until: float) -> None:
-        if self._expiry is not None and until < self._expiry.when:
+        if self._expiry is not None and until + SPAN < self._expiry.when:
             self._expiry.cancel()
             self._expiry = None
         if self._expiry is None:
-            self._expiry = self._ctx.at(until, self._expire)
+            self._expiry = self._ctx.between(until, until + SPAN, self._expire)
 
     def _expire(self) -> None:
         """Drop what has expired. One timer for all: it may wake early once an advert was renewed."""

@@ -1,7 +1,7 @@
 """What every behaviour of the core is given: identity, randomness, bounds, and the ways to act.
 
-A behaviour acts only through this: `send`, `call`, `ask`, `save`, `note` append effects; `at` sets a timer. Inside
-one handle all of it is in order, so one seed gives one trace.
+A behaviour acts only through this: `send`, `call`, `ask`, `save`, `note` append effects; `at` and `between` set
+timers. Inside one handle all of it is in order, so one seed gives one trace.
 """
 
 from __future__ import annotations
@@ -35,10 +35,17 @@ Then = Callable[[Outcome], None]
 
 @dataclass(slots=True)
 class Timer:
-    """A callback due at `when` (monotonic seconds). `cancel()` is enough to drop it."""
+    """A callback due at `when` (monotonic seconds), or from `first` on at leisure. `cancel()` is enough to drop
+    it."""
 
     when: float
     act: Callable[[], None] | None
+    first: float = NEVER
+
+    def take(self) -> Callable[[], None] | None:
+        """Return what is to be called, once."""
+        act, self.act = self.act, None
+        return act
 
     def cancel(self) -> None:
         """Drop the timer. Safe to call twice, and after it has fired."""
@@ -101,7 +108,8 @@ class Link(msgspec.Struct, gc=False):
 class Context:
     """Everything a behaviour may use. One for each `NodeCore`.
 
-    wake: when a timer may be due; never later than `next_deadline()`, which is exact, and cheaper to ask.
+    wake: when a timer may be due; never later than `next_deadline()`, which is exact, and cheaper to ask. ready:
+    from when on `run_timers` may find something to do at an event that comes anyway; never later than `wake`.
     """
 
     me: PeerId
@@ -120,11 +128,13 @@ class Context:
     effects: list[Effect] = field(default_factory=list)
     local: list[tuple[Body, Then | None]] = field(default_factory=list)
     wake: float = NEVER
+    ready: float = NEVER
     _asked: dict[int, Then] = field(default_factory=dict)
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
     _timers: list[tuple[float, int, Timer]] = field(default_factory=list)
     _timer_numbers: Iterator[int] = field(default_factory=count)
     _timers_limit: int = TIMERS_LEAST
+    _leisurely: list[Timer] = field(default_factory=list)
 
     def emit(self, effect: Effect) -> None:
         """Want an effect that has no outcome."""
@@ -184,6 +194,8 @@ class Context:
         timer = Timer(when, act)
         if when < self.wake:
             self.wake = when
+            if when < self.ready:
+                self.ready = when
         if len(self._timers) >= self._timers_limit:
             self._drop_cancelled()
         heapq.heappush(self._timers, (when, next(self._timer_numbers), timer))
@@ -192,6 +204,16 @@ class Context:
     def after(self, seconds: float, act: Callable[[], None]) -> Timer:
         """Call `act` once, `seconds` from now."""
         return self.at(self.now.mono + seconds, act)
+
+    def between(self, first: float, last: float, act: Callable[[], None]) -> Timer:
+        """Call `act` once when the monotonic clock is between two times: with the first event of that span, or at
+        its end if none comes. For housekeeping, which so hardly ever wakes a peer by itself."""
+        timer = self.at(last, act)
+        timer.first = first
+        self._leisurely.append(timer)
+        if first < self.ready:
+            self.ready = first
+        return timer
 
     def next_deadline(self) -> float:
         """Return when the next timer is due (monotonic seconds), or infinity."""
@@ -206,13 +228,25 @@ class Context:
         that never come, and would hold their memory until they are due."""
         self._timers = [entry for entry in self._timers if entry[2].act is not None]
         heapq.heapify(self._timers)
+        self._leisurely = [timer for timer in self._leisurely if timer.act is not None]
         self._timers_limit = max(TIMERS_LEAST, 2 * len(self._timers))
 
     def run_timers(self) -> None:
-        """Run every timer that is due, in order of time and of setting."""
+        """Run every timer that is due, in order of time and of setting; then those that are at leisure, if their
+        span has begun."""
         while self._timers and self._timers[0][0] <= self.now.mono:
-            timer = heapq.heappop(self._timers)[2]
-            act, timer.act = timer.act, None
+            act = heapq.heappop(self._timers)[2].take()
             if act is not None:
                 act()
-        self.next_deadline()
+        if self._leisurely:
+            self._run_leisurely()
+        self.ready = min(self.next_deadline(), min([timer.first for timer in self._leisurely], default=NEVER))
+
+    def _run_leisurely(self) -> None:
+        """Run those whose span has begun, in the order of their setting."""
+        now = self.now.mono
+        waiting = [timer for timer in self._leisurely if timer.act is not None]
+        self._leisurely = [timer for timer in waiting if timer.first > now]
+        for timer in waiting:
+            if timer.first <= now and (act := timer.take()) is not None:
+                act()

@@ -136,7 +136,7 @@ class NodeCore:
         """Take in one event; return what is wanted now. Due timers run first."""
         ctx = self.context
         ctx.now = now
-        if ctx.wake <= now.mono:
+        if ctx.ready <= now.mono:
             ctx.run_timers()
         _ROUTES[type(event)](self, event)
         return self._finish()

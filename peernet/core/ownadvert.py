@@ -169,7 +169,8 @@ class OwnAdvert:
         if self._renewal is not None:
             self._renewal.cancel()
         pause = self._bounds.advert_lifetime * self._bounds.advert_renewal
-        self._renewal = self._ctx.after(pause * self._ctx.random.uniform(0.8, 1.0), self._renew)
+        first = self._ctx.now.mono + pause * self._ctx.random.uniform(0.8, 0.95)
+        self._renewal = self._ctx.between(first, first + 0.05 * pause, self._renew)
         self._tell(self._seal(self.current()))
 
     def _publish_again(self) -> None:

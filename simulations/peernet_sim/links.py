@@ -119,8 +119,8 @@ class Links:
     def tidy(self, machine: Machine) -> None:
         """Close what neither side needs and nobody has used for a while, beyond what is kept for later use.
 
-        Mostly there is nothing to be found, so it is not looked for before `machine.tidy_at`: only a new connection
-        or a reason that has ceased gives one more to close, and use only puts off when it is.
+        Mostly there is nothing to be found, so it is not looked for before `machine.tidy_at`: only a new
+        connection or a reason that has ceased gives one more to close, and use only puts off when it is.
         """
         now = self._engine.now
         if now < machine.tidy_at:

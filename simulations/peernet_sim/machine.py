@@ -124,7 +124,8 @@ class Machine:
     connections, the least recently used first. asked: calls and fetches under way, by a number of the network:
     the connection that carries it (None while it is dialled) and the core's id. backlog: events that wait because
     the peer is frozen or its disk is full, or None. held: effects that a full disk holds back. wake: when the core
-    is going to be woken. tidy_at: when some connection may be to spare (`Links.tidy`). up_free, down_free, bulk_free: when each direction of the access link, and bulk, is free.
+    is going to be woken. tidy_at: when a connection may be to spare (`Links.tidy`). up_free, down_free, bulk_free:
+    when each direction of the access link, and bulk, is free.
     """
 
     __slots__ = (

@@ -3,7 +3,7 @@ refused lately or were dropped for what they did."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 from peernet.core.context import Context
 from peernet.core.gossip.passive import PassiveView
@@ -34,18 +34,25 @@ class Candidates:
 
     def choose(self, count: int, *without: Container[PeerId]) -> list[PeerId]:
         """Return those who may be asked. count: how many contacts of the DHT are among them at most."""
-        now = self._ctx.now.mono
         known: dict[PeerId, None] = dict.fromkeys(self._ctx.links)
         known.update(dict.fromkeys(self._passive.peers()))
         known.update(dict.fromkeys(self._kad.sample(count)))
-        return [
+        return self._willing(known, without)
+
+    def linked(self, *without: Container[PeerId]) -> list[PeerId]:
+        """Return those of the connected peers who may be asked."""
+        return self._willing(self._ctx.links, without)
+
+    def _willing(self, peers: Iterable[PeerId], without: tuple[Container[PeerId], ...]) -> list[PeerId]:
+        me, now, refused, banned = self._ctx.me, self._ctx.now.mono, self._refused, self._banned
+        willing = [
             peer
-            for peer in known
-            if peer != self._ctx.me
-            and not any(peer in others for others in without)
-            and self._refused.get(peer, 0.0) <= now
-            and not self.is_banned(peer)
+            for peer in peers
+            if peer != me and not (refused.get(peer, 0.0) > now or banned.get(peer, 0.0) > now)
         ]
+        for others in without:
+            willing = [peer for peer in willing if peer not in others]
+        return willing
 
     def distance(self, peer: PeerId) -> float:
         """Return the round trip to a peer in seconds."""

@@ -193,9 +193,12 @@ class Neighbourhood:
         return self._ctx.now.mono + seconds * self._ctx.random.uniform(0.5, 1.5)
 
     def _schedule(self) -> None:
-        self._ctx.at(
-            self._later(self._config.tend_seconds if self.active else self._config.lonely_seconds), self._tend
-        )
+        config = self._config
+        if self.active:
+            first = self._later(config.tend_seconds)
+            self._ctx.between(first, first + 0.5 * config.tend_seconds, self._tend)
+        else:
+            self._ctx.at(self._later(config.lonely_seconds), self._tend)
 
     def _hurry(self) -> None:
         if not self._hurried:
@@ -248,7 +251,7 @@ class Neighbourhood:
     def _swap(self) -> None:
         """Ask one peer that is clearly nearer than the farthest chosen near neighbour, which is to go for it."""
         farthest = self._farthest()
-        candidates = [peer for peer in self._others() if peer in self._ctx.links]
+        candidates = self._candidates.linked(self.active, self._asking)
         if farthest is None or not candidates or len(self.active) >= self._config.limit:
             return
         nearest = min(candidates, key=self._candidates.distance)

@@ -186,7 +186,8 @@ class Kad:
         return sorted(views, key=lambda view: (view.age, view.peer))
 
     def _tick_later(self) -> None:
-        self._ctx.after(self._config.tick_seconds * self._ctx.random.uniform(0.75, 1.25), self._tick)
+        first = self._ctx.now.mono + self._config.tick_seconds * self._ctx.random.uniform(0.75, 1.25)
+        self._ctx.between(first, first + 0.5 * self._config.tick_seconds, self._tick)
 
     def _tick(self) -> None:
         self._tick_later()

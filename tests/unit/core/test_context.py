@@ -72,6 +72,41 @@ def test_a_timer_set_by_a_timer_that_is_due_runs_at_once(ctx: Any) -> None:
     assert ran == ["second"]
 
 
+def test_what_is_at_leisure_runs_with_the_first_event_of_its_span_or_at_its_end(ctx: Any) -> None:
+    ran: list[str] = []
+    ctx.between(1.0, 4.0, lambda: ran.append("a"))
+    ctx.between(2.0, 3.0, lambda: ran.append("b"))
+    assert (ctx.ready, ctx.wake, ctx.next_deadline()) == (1.0, 3.0, 3.0)
+    at(ctx, 0.9)
+    assert ran == []
+    at(ctx, 1.5)
+    assert ran == ["a"]
+    assert (ctx.ready, ctx.wake) == (2.0, 3.0)
+    at(ctx, 3.0)
+    assert ran == ["a", "b"]
+    assert (ctx.ready, ctx.wake) == (float("inf"), float("inf"))
+
+
+def test_what_is_at_leisure_runs_once_and_not_after_it_was_cancelled(ctx: Any) -> None:
+    ran: list[str] = []
+    ctx.between(1.0, 3.0, lambda: ctx.between(1.0, 5.0, lambda: ran.append("next time")))
+    ctx.between(1.0, 4.0, lambda: ran.append("never")).cancel()
+    last = ctx.between(1.0, 2.0, lambda: ran.append("cancelled by a timer"))
+    ctx.at(1.5, last.cancel)
+    at(ctx, 1.5)
+    assert ran == []
+    at(ctx, 1.5)
+    assert ran == ["next time"]
+    at(ctx, 9.0)
+    assert ran == ["next time"]
+
+
+def test_cancelled_ones_at_leisure_do_not_pile_up(ctx: Any) -> None:
+    for _ in range(10_000):
+        ctx.between(1.0, 2.0, lambda: None).cancel()
+    assert len(ctx._leisurely) < 100
+
+
 def test_the_address_book_forgets_the_least_recently_learned() -> None:
     book = AddressBook(4)
     one, two, three, four, five = (PeerId(bytes([number]) * 32) for number in range(5))
