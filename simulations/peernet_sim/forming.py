@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from random import Random
 
 from peernet.config.kad import KadConfig
-from peernet.core.kad.contact import ID_BITS, Contact, place
+from peernet.core.kad.contact import ID_BITS, Contact, introduction, place
 from peernet.core.node import NodeCore
 from peernet_sim.crypto import stream
 from peernet_sim.machine import Machine
@@ -35,8 +35,9 @@ class Forming:
     def __init__(self, machines: Iterable[Machine], config: KadConfig, seed: int) -> None:
         dialable = [machine for machine in machines if machine.spec.nat == "open"]
         dialable.sort(key=lambda machine: place(machine.id)[1])
-        self._machines = dialable
         self._places = [place(machine.id)[1] for machine in dialable]
+        # What is said of a peer is the same in all tables, and they share it.
+        self._wires = [introduction(machine.id, machine.addresses) for machine in dialable]
         self._config = config
         self._seed = seed
 
@@ -57,10 +58,8 @@ class Forming:
         me = place(machine.id)[1]
         chosen: list[int] = []
         self._gather(chosen, rng, me, self._reach(me), 0, ID_BITS, 0, len(self._places))
-        machines = self._machines
-        return [
-            Contact(machines[one].id, machines[one].addresses) for one in chosen if machines[one] is not machine
-        ]
+        wires, places = self._wires, self._places
+        return [Contact(wires[one], places[one]) for one in chosen if places[one] != me]
 
     def _gather(
         self, chosen: list[int], rng: Random, me: int, reach: int, lower: int, bits: int, low: int, high: int

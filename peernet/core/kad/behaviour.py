@@ -100,7 +100,7 @@ class Kad:
 
     def met(self, contacts: Iterable[Contact]) -> None:
         """Take in contacts that are known from elsewhere to live and to be dialable, as if each had just been
-        dialled: in place of `join`, for who knows the network already. The first of them go into the journal."""
+        dialled: in place of `join`, for who knows the network already. Some of them go into the journal."""
         self._roster.met(contacts)
 
     def rejoin(self) -> None:

@@ -103,14 +103,14 @@ def test_contacts_were_heard_and_buckets_are_refreshed_at_different_times(formed
         assert min(due) > 0.0 and max(due) <= config.refresh_seconds and len(set(due)) == len(due)
 
 
-def test_addresses_are_shared_by_all_who_know_them(formed: Callable[..., Plan]) -> None:
+def test_what_is_said_of_a_peer_is_shared_by_all_who_know_it(formed: Callable[..., Plan]) -> None:
     run = begun(formed())
+    said: dict[bytes, object] = {}
     for machine in run.world.machines:
         assert machine.core is not None
         for contact in machine.core.kad.table.contacts():
-            known_as = run.world.find(contact.peer)
-            assert known_as is not None and contact.addresses is known_as.addresses
-            assert contact.peer is known_as.id
+            assert said.setdefault(contact.peer, contact.wire) is contact.wire
+            assert contact.addresses == run.world.addresses(run.world.by_id[contact.peer].index)
 
 
 def behaves(plan: Plan, options: RunOptions | None = None) -> dict[str, Any]:

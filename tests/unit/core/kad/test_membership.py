@@ -67,7 +67,7 @@ def test_a_wish_that_makes_no_sense_is_the_users_mistake(world: World, addresses
 def test_peers_that_are_known_to_live_need_no_join(world: World) -> None:
     others = [world.add(number) for number in range(1, 30)]
     node = world.add(0)
-    node.do(lambda: node.kad.met(Contact(other.peer, other.addresses) for other in others))
+    node.do(lambda: node.kad.met(Contact.of(other.peer, other.addresses) for other in others))
     assert sorted(contact.peer for contact in node.kad.table.contacts()) == sorted(other.peer for other in others)
     assert {contact.last_seen for contact in node.kad.table.contacts()} == {world.mono}
     node.kad.table.check()
@@ -81,7 +81,7 @@ def test_of_peers_that_are_known_to_live_some_are_remembered(make_world: MakeWor
     world = make_world(config=replace(KadConfig(), saved_contacts=3))
     others = [world.add(number) for number in range(1, 9)]
     node = world.add(0)
-    node.do(lambda: node.kad.met(Contact(other.peer, other.addresses) for other in others))
+    node.do(lambda: node.kad.met(Contact.of(other.peer, other.addresses) for other in others))
     assert len(node.saved) == 3
     world.kill(node)
     world.reboot(node)
