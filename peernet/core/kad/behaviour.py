@@ -9,7 +9,7 @@ from typing import ClassVar
 from peernet.core.context import Context, Timer
 from peernet.core.events import Failure
 from peernet.core.handlers import Handler, Handlers, bound
-from peernet.core.kad.contact import place
+from peernet.core.kad.contact import Contact, place
 from peernet.core.kad.fetching import Fetching
 from peernet.core.kad.finder import Finder
 from peernet.core.kad.knocking import Knocking
