@@ -91,7 +91,7 @@ class Link(msgspec.Struct, gc=False):
     """A live connection as the core sees it. A struct, as a peer has dozens: half the size of a dataclass.
 
     addresses: where the peer can be dialled, known by having done so. announced: where it says that it can, at the
-    host that it is seen at; behind a NAT that is not true.
+    host that it is seen at; behind a NAT that is not true. knocked: whether that was tried, or is being tried.
     """
 
     instance: Instance
@@ -102,6 +102,7 @@ class Link(msgspec.Struct, gc=False):
     rtt: float
     since: float
     announced: tuple[str, ...] = ()
+    knocked: bool = False
 
 
 @dataclass(slots=True)

@@ -28,12 +28,12 @@ MAX_ENVELOPE = 64 * 1024
 MAX_SKEW = 60.0
 """Seconds that another peer's clock may be ahead of this one's."""
 
-KEPT = 256
+KEPT = 1024
 """Envelopes cut or verified last whose outcome is remembered: one advert comes by gossip, in a store and with a
 pull within moments, and a simulator's peers all open the same bytes."""
 
 KEPT_BYTES = 2048
-"""Bytes of the largest envelope kept so: adverts and offers, some 300 each. So both memories stay below 2 MiB."""
+"""Bytes of the largest envelope kept so: adverts and offers, some 300 each. So each of the memories stays below 4 MiB."""
 
 _PREFIX = b"peernet-envelope/1:"
 _HEADER = struct.Struct(">32sQddBI")

@@ -39,13 +39,13 @@ LARGE_CONNECTIONS = 42
 LARGE_SPARE = 16
 """Connections kept without need: half of the usual."""
 
-LARGE_BOOK = 170
-"""Peers whose addresses are remembered, the routing table's besides: two dicts of 85, as full as they can be."""
+LARGE_BOOK = 84
+"""Peers whose addresses are remembered, the routing table's besides: two dicts of 42, as full as they can be."""
 
 LARGE_FAILURES = 64
 """Addresses whose failures are remembered."""
 
-LARGE_SAVED = 16
+LARGE_SAVED = 10
 """Contacts in the journal: enough to return through."""
 
 LARGE_WAITING = 1

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from peernet.core.context import Context
+from peernet.core.context import Context, Link
 from peernet.core.effects import Knock
 from peernet.core.events import Done, Outcome
 from peernet.core.kad.contact import place
 from peernet.core.kad.roster import Roster
-from peernet.types import Instance, PeerId
+from peernet.types import PeerId
 
 
 class Knocking:
@@ -24,12 +24,10 @@ class Knocking:
     def __init__(self, ctx: Context, roster: Roster) -> None:
         self._ctx = ctx
         self._roster = roster
-        self._knocked: dict[PeerId, Instance] = {}
         roster.vacated = self._vacated
 
     def came(self, peer: PeerId) -> None:
         """A peer has dialled this one."""
-        self._knocked.pop(peer, None)
         link = self._ctx.links[peer]
         if link.addresses or not link.announced:
             return
@@ -44,21 +42,19 @@ class Knocking:
     def knock(self, peer: PeerId) -> None:
         """See whether a connected peer can be dialled, unless that is known or was tried over this connection."""
         link = self._ctx.links.get(peer)
-        if link is None or link.addresses or not link.announced or self._knocked.get(peer) == link.instance:
+        if link is None or link.addresses or not link.announced or link.knocked:
             return
-        self._knocked[peer] = link.instance
-        if len(self._knocked) > 2 * len(self._ctx.links):
-            self._knocked = {peer: each for peer, each in self._knocked.items() if peer in self._ctx.links}
+        link.knocked = True
         address = link.announced[0]
-        self._ctx.ask(lambda number: Knock(number, address), partial(self._answered, peer, link.instance))
+        self._ctx.ask(lambda number: Knock(number, address), partial(self._answered, peer, link))
 
-    def _answered(self, peer: PeerId, instance: Instance, outcome: Outcome) -> None:
-        link = self._ctx.links.get(peer)
-        if link is None or link.instance != instance:
+    def _answered(self, peer: PeerId, link: Link, outcome: Outcome) -> None:
+        if self._ctx.links.get(peer) is not link:
             return
         if isinstance(outcome, Done):
             self._roster.reachable(peer)
-        elif outcome.failure.kind == "busy" and self._knocked.pop(peer, None) is not None:
+        elif outcome.failure.kind == "busy":
+            link.knocked = False
             self._ctx.after(self._ctx.config.kad.knock_again_seconds, lambda: self.knock(peer))
 
     def _vacated(self, long_id: int) -> None:
@@ -68,7 +64,7 @@ class Knocking:
         for peer, link in self._ctx.links.items():
             if free <= 0:
                 break
-            if link.announced and not link.addresses and self._knocked.get(peer) != link.instance:
+            if link.announced and not link.addresses and not link.knocked:
                 number = place(peer)[1]
                 if number >> bucket.bits == bucket.lower >> bucket.bits:
                     self.knock(peer)
