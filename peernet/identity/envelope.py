@@ -33,7 +33,7 @@ KEPT = 1024
 pull within moments, and a simulator's peers all open the same bytes."""
 
 KEPT_BYTES = 2048
-"""Bytes of the largest envelope kept so: adverts and offers, some 300 each. So each of the memories stays below 4 MiB."""
+"""Bytes of the largest envelope kept so: adverts and offers, some 300 each. So each memory stays below 4 MiB."""
 
 _PREFIX = b"peernet-envelope/1:"
 _HEADER = struct.Struct(">32sQddBI")

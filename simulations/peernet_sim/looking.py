@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from peernet.config import Config
@@ -117,6 +117,11 @@ class LiveWorld(World, Protocol):
     @property
     def engine(self) -> Timetable:
         """When what happens."""
+        ...
+
+    @property
+    def by_id(self) -> Mapping[PeerId, Player]:
+        """Who has, or had, each key that was ever in use."""
         ...
 
     @property

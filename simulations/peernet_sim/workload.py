@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any
 
 from peernet.core.kad import Kad
+from peernet.core.kad.contact import place
 from peernet.core.kad.lookup import Lookup as KadLookup
 from peernet.core.kad.records import DOMAINS, Domain, record_key
 from peernet.core.node import NodeCore
 from peernet.identity.envelope import Opened, seal
-from peernet.identity.peerid import dht_id
 from peernet.types import DhtKey, JobId
 from peernet.wire.codec import encode_body
 from peernet.wire.gossip import MAX_HOPS
@@ -19,6 +19,7 @@ from peernet_sim.crypto import stream
 from peernet_sim.looking import LiveWorld, Player
 from peernet_sim.metrics import Cast, Get, Lookup, Measures
 from peernet_sim.model import Workload as WorkloadPlan
+from peernet_sim.places import Places
 
 VALUE = "peernet/sim-value/1"
 """The domain of the values that a run puts into the DHT."""
@@ -42,7 +43,7 @@ class Workload:
         self._measures = measures
         self._rng = stream(world.plan.seed, "workload")
         self._casts: dict[bytes, tuple[Cast, dict[int, int]]] = {}
-        self._places: dict[int, int] = {}
+        self._places = Places(world)
         self._names: dict[int, int] = {}
         self._values: dict[DhtKey, bytes] = {}
 
@@ -100,31 +101,19 @@ class Workload:
 
     def _looked(self, machine: Player, target: DhtKey, began: float, lookup: KadLookup) -> None:
         world = self._world
-        found = [other for c in lookup.nearest() if (other := world.find(c.peer)) is not None and other.alive]
         goal = int.from_bytes(target, "big")
-        best = min((self._distance(other, goal) for other in found), default=None)
-        truth = min(
-            (
-                self._distance(other, goal)
-                for other in world.machines
-                if other is not machine
-                and other.alive
-                and other.honest
-                and other.spec.nat == "open"
-                and other.backlog is None
-                and other.born + GROWN_UP <= max(began, GROWN_UP)
-            ),
-            default=None,
+        alive = [c.peer for c in lookup.nearest() if (other := world.find(c.peer)) is not None and other.alive]
+        best = min([place(peer)[1] ^ goal for peer in alive], default=None)
+        success = not any(
+            other is not machine
+            and other.alive
+            and other.honest
+            and other.spec.nat == "open"
+            and other.backlog is None
+            and other.born + GROWN_UP <= max(began, GROWN_UP)
+            for other in self._places.nearer(goal, best)
         )
-        success = truth is None or (best is not None and best <= truth)
         self._measures.lookups.append(Lookup(began, success, lookup.hops, lookup.calls, world.now - began))
-
-    def _distance(self, machine: Player, goal: int) -> int:
-        number = machine.index * 4096 + machine.generation
-        place = self._places.get(number)
-        if place is None:
-            place = self._places[number] = int.from_bytes(dht_id(machine.id), "big")
-        return place ^ goal
 
     # --- values --------------------------------------------------------------------------------------------
 
