@@ -2,7 +2,7 @@
 
 `behaviour.Kad` is its face. Below it: `table`, `bucket` and `contact` adapt the `kademlia` package; `lookup` is a
 state machine that `finder` drives; `roster` keeps the table true, `membership` comes into the network, `records`
-holds what others store and `publisher` keeps records alive.
+holds what others store, `publisher` keeps records alive and `handing` gives them to newcomers.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from peernet.core.handlers import Handler, Handlers, bound
 from peernet.core.kad.contact import Contact, place
 from peernet.core.kad.fetching import Fetching
 from peernet.core.kad.finder import Finder
+from peernet.core.kad.handing import Handing
 from peernet.core.kad.knocking import Knocking
 from peernet.core.kad.membership import Membership
 from peernet.core.kad.publisher import Publisher
@@ -52,6 +53,7 @@ class Kad:
         self.table = self._roster.table
         self.store = RecordStore(place(ctx.me)[0], self._config, ctx.verify, ctx.random, domains)
         self._publisher = Publisher(ctx, self._roster, self._finder, self.store)
+        self._roster.gained = Handing(ctx, self._roster, self._publisher, self.store).gained
         self._membership = Membership(ctx, self._roster, self._finder, self._publisher.renew_all)
         self._advert = b""
         self._advert_put = float("-inf")

@@ -11,7 +11,7 @@ from peernet.core.events import Done, Outcome
 from peernet.core.kad.contact import number, place
 from peernet.core.kad.finder import Course, Finder
 from peernet.core.kad.paths import Paths
-from peernet.core.kad.records import RecordStore, record_key
+from peernet.core.kad.records import Held, RecordStore, record_key
 from peernet.core.kad.roster import Roster
 from peernet.types import DhtKey
 from peernet.wire.kad import Store, Stored, WireContact
@@ -91,6 +91,10 @@ class Publisher:
                 # One path: the other holders do the same, each from where it stands.
                 body = Store(held.key, held.name, held.raw)
                 self._finder.find(held.key, partial(self._found_near, body))
+
+    def hand(self, contact: WireContact, held: Held) -> None:
+        """Store a record of another peer at a newcomer, which is to hold it from now on."""
+        self._store_at([contact], Store(held.key, held.name, held.raw), _settled)
 
     def _found_near(self, body: Store, lookup: Course) -> None:
         self._store_at(lookup.nearest(), body, _settled)

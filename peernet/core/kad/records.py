@@ -90,6 +90,8 @@ class RecordStore:
         self._random = random
         self._domains = domains
         self._held: dict[DhtKey, Held] = {}
+        self.lasting: dict[DhtKey, Held] = {}
+        """The records that holders store again, as they are to outlive them, by key."""
         self._by_distance: list[DhtKey] = []
         # The latest record of each author, which leads to its others.
         self._authors: dict[PeerId, Held] = {}
@@ -157,6 +159,7 @@ class RecordStore:
         held = self._held.pop(key, None)
         if held is None:
             return
+        self.lasting.pop(key, None)
         self.bytes -= len(held.raw)
         del self._by_distance[bisect_left(self._by_distance, self._distance(key), key=self._distance)]
         rest = [each for each in self._of(held.author) if each is not held]
@@ -171,7 +174,7 @@ class RecordStore:
 
     def due(self, now: Now, limit: int) -> list[Held]:
         """Up to `limit` records that are to be stored again at the nearest peers, and set their next time."""
-        due = [held for held in self._held.values() if held.republish_at <= now.mono < held.until][:limit]
+        due = [held for held in self.lasting.values() if held.republish_at <= now.mono < held.until][:limit]
         for held in due:
             held.republish_at = self._next_time(now)
         return due
@@ -180,6 +183,7 @@ class RecordStore:
         """Raise AssertionError unless the store is sound. For tests and simulations."""
         assert self.bytes == sum(len(held.raw) for held in self._held.values()) <= self._config.record_bytes
         assert len(self._held) <= self._config.records
+        assert self.lasting == {key: held for key, held in self._held.items() if held.republish_at < float("inf")}
         assert self._by_distance == sorted(self._held, key=self._distance)
         kept = {(held.author, key) for key, held in self._held.items()}
         assert kept == {(author, held.key) for author in self._authors for held in self._of(author)}
@@ -237,6 +241,8 @@ class RecordStore:
         until = now.mono + opened.expires - now.wall
         held = Held(key, name, opened.author, opened.sequence, opened.raw, until, republish_at)
         self._held[key] = held
+        if self._domains[opened.domain].republished:
+            self.lasting[key] = held
         self._link(held)
         self.bytes += len(held.raw)
         insort(self._by_distance, key, key=self._distance)

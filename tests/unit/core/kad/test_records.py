@@ -211,6 +211,19 @@ def test_an_advert_is_for_its_author_to_store_again(make_store: MakeStore) -> No
     store = make_store(DOMAINS)
     assert store.accept(KEY, "", record(lifetime=1800.0), NOW) == ""
     assert store.due(later(1799.0), 100) == []
+    assert not store.lasting
+    store.check()
+
+
+def test_what_others_store_again_leaves_with_its_record(make_store: MakeStore) -> None:
+    store = make_store({ADVERT: Domain(10_000.0)})
+    store.accept(KEY, "", record(lifetime=60.0), NOW)
+    assert list(store.lasting) == [KEY]
+    store.accept(KEY, "", record(sequence=6, lifetime=60.0), NOW)
+    assert [held.sequence for held in store.lasting.values()] == [6]
+    store.expire(later(61.0))
+    assert not store.lasting
+    store.check()
 
 
 def test_a_reader_names_the_domain_it_wants(make_store: MakeStore) -> None:
