@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from random import Random
 
 from peernet.config.kad import KadConfig
-from peernet.core.kad.contact import ID_BITS, Contact, introduction, place
+from peernet.core.kad.contact import ID_BITS, Contact, introduction, place, second
 from peernet.core.node import NodeCore
 from peernet_sim.crypto import stream
 from peernet_sim.machine import Machine
@@ -49,7 +49,7 @@ class Forming:
         table, config = core.kad.table, self._config
         now = core.context.now.mono
         for contact in table.contacts():
-            contact.last_seen = now - rng.random() * config.stale_seconds
+            contact.last_seen = second(int(now - rng.random() * config.stale_seconds))
         for bucket in table.buckets:
             bucket.touch_last_updated(now + rng.random() * config.refresh_seconds)
 

@@ -14,7 +14,7 @@ from kademlia.routing import RoutingTable
 
 from peernet.config.kad import KadConfig
 from peernet.core.kad.bucket import Bucket
-from peernet.core.kad.contact import ID_BITS, Contact, number, place
+from peernet.core.kad.contact import ID_BITS, Contact, number, place, second
 from peernet.core.kad.networks import counted, crowded, network_of
 from peernet.types import DhtKey, PeerId
 from peernet.wire.kad import WireContact
@@ -56,28 +56,26 @@ class Table(RoutingTable):
 
     def get(self, peer: PeerId) -> Contact | None:
         """The contact of a peer if it has a place in a bucket (not if it waits for one)."""
-        return self._known(peer, *place(peer))
-
-    def _known(self, peer: PeerId, key: DhtKey, long_id: int) -> Contact | None:
-        contact = self.bucket_for(long_id).nodes.get(key)
-        return contact if contact is not None and contact.peer == peer else None
+        long_id = place(peer)[1]
+        contact = self.bucket_for(long_id).at(long_id)
+        return contact if contact is not None and contact.wire.peer == peer else None
 
     def contacts(self) -> list[Contact]:
         """All contacts that have a place, in order of their ids' ranges, the first that came first."""
-        return [contact for bucket in self.buckets for contact in bucket.nodes.values()]
+        return [contact for bucket in self.buckets for contact in bucket.nodes]
 
     def saw(self, contact: Contact, now: float) -> Contact | None:
         """A peer has answered: a known one is as good as new, a new one gets a place or waits for one.
 
         Returns the contact to probe when the bucket is full: if it has died, the newcomer takes its place.
         """
-        known = self._known(contact.peer, *place(contact.peer))
+        known = self.get(contact.peer)
         if known is not None:
             self.heard(known, contact.addresses, now)
             return None
         if contact.long_id == self.node.long_id or not contact.dialable:
             return None
-        contact.last_seen, contact.failures = now, 0
+        contact.last_seen, contact.failures = second(int(now)), 0
         return self.add_contact(contact)
 
     def heard(self, known: Contact, addresses: tuple[str, ...], now: float) -> None:
@@ -85,7 +83,7 @@ class Table(RoutingTable):
         if addresses is not known.addresses and known.moved(addresses):
             self._networks = None
             self.bucket_for(known.long_id).changed()
-        known.last_seen = now
+        known.last_seen = second(int(now))
         if known.failures:
             known.failures = 0
             del self._suspects[known.peer]
@@ -94,7 +92,7 @@ class Table(RoutingTable):
         """Give a new contact a place, splitting buckets where that is allowed. As `saw`, which is to be used."""
         while True:
             bucket = self.bucket_for(node.long_id)
-            holder = bucket.nodes.get(node.id)
+            holder = bucket.at(node.long_id)
             if holder is not None and holder.peer != node.peer:
                 return None  # Two keys with one id: who came first stays.
             if len(bucket) < bucket.ksize or not self._may_split(bucket, node.long_id):
@@ -116,10 +114,10 @@ class Table(RoutingTable):
         if network_of(newcomer.addresses[0]) in networks:
             return False
         many = crowded(bucket.networks(), self.config.network_bucket + 1)
-        latest = [contact for contact in bucket.nodes.values() if network_of(contact.addresses[0]) in many]
+        latest = [contact for contact in bucket.nodes if network_of(contact.addresses[0]) in many]
         if latest:
             # The newcomer is alive; those who wait may have died, or be of that network too.
-            bucket.replacement_nodes.clear()
+            bucket.replacement_nodes = ()
             self.remove_contact(latest[-1])
         return True
 
@@ -174,7 +172,7 @@ class Table(RoutingTable):
         if now - self._oldest < limit:
             return []
         contacts = self.contacts()
-        self._oldest = min([contact.last_seen for contact in contacts], default=now)
+        self._oldest = min([contact.last_seen for contact in contacts], default=second(int(now)))
         return [contact for contact in contacts if now - contact.last_seen >= limit]
 
     def remove_contact(self, node: Contact) -> None:
@@ -200,9 +198,7 @@ class Table(RoutingTable):
         for bucket in self._outward(goal):
             # Sorting the distances themselves takes a third of the time of a sort by a function.
             chosen = {
-                contact.long_id ^ goal: contact
-                for contact in bucket.nodes.values()
-                if not (healthy and contact.failures)
+                contact.long_id ^ goal: contact for contact in bucket.nodes if not (healthy and contact.failures)
             }
             found += [chosen[distance] for distance in sorted(chosen)]
             if len(found) >= wanted:
@@ -215,7 +211,7 @@ class Table(RoutingTable):
         own = place(asker)[1] ^ goal
         found: list[Contact] = []
         for bucket in self._outward(goal):
-            near = {contact.long_id ^ goal: contact for contact in bucket.nodes.values() if not contact.failures}
+            near = {contact.long_id ^ goal: contact for contact in bucket.nodes if not contact.failures}
             near.pop(own, None)
             found += [near[distance] for distance in sorted(near)]
             if len(found) >= self.ksize:
@@ -286,17 +282,19 @@ class Table(RoutingTable):
             expected = bucket.range[1] + 1
             assert len(bucket.nodes) <= bucket.ksize, "a bucket holds at most k"
             assert len(bucket.replacement_nodes) <= bucket.max_replacement_nodes, "the waiting list is bounded"
-            assert not (bucket.nodes.keys() & bucket.replacement_nodes.keys()), "nobody waits for a place it has"
             assert not bucket.replacement_nodes or len(bucket.nodes) == bucket.ksize, "nobody waits in vain"
             # Written out, as a simulation spends much of its time in here.
+            places = set()
             for nodes in (bucket.nodes, bucket.replacement_nodes):
-                for key, contact in nodes.items():
-                    at = int.from_bytes(key, "big")
-                    assert at == contact.long_id and lower <= at < expected, "contacts are where they belong"
+                for contact in nodes:
+                    assert lower <= contact.long_id < expected, "contacts are where they belong"
+                    places.add(contact.long_id)
                     wire = contact.wire
                     assert wire.peer != me and wire.addresses, "contacts are others, dialable"
                     assert not contact.failures or wire.peer in self._suspects, "who has failed is suspected"
-            oldest = min([contact.last_seen for contact in bucket.nodes.values()], default=self._oldest)
+            total = len(bucket.nodes) + len(bucket.replacement_nodes)
+            assert len(places) == total, "nobody is here twice, or waits for a place it has"
+            oldest = min([contact.last_seen for contact in bucket.nodes], default=self._oldest)
             assert oldest >= self._oldest, "everybody was heard since then"
         for contact in self._suspects.values():
             assert contact.failures and self.get(contact.peer) is contact, "suspects are contacts that have failed"

@@ -41,8 +41,7 @@ def disorder_a_bucket(world: World) -> None:
     core = world.machines[2].core
     assert core is not None
     bucket = next(bucket for bucket in core.kad.table.buckets if bucket.nodes)
-    place, contact = next(iter(bucket.nodes.items()))
-    bucket.replacement_nodes[place] = contact
+    bucket.replacement_nodes = (bucket.nodes[0],)
 
 
 def overfill(world: World) -> None:

@@ -113,7 +113,7 @@ def test_the_waiting_list_is_bounded_and_drops_the_oldest(table: Table, at: At) 
     fill(table, at, [HIGH + each for each in range(4)])
     fill(table, at, [1])
     fill(table, at, [HIGH + each for each in range(10, 20)])
-    waiting = table.bucket_for(HIGH).replacement_nodes.values()
+    waiting = table.bucket_for(HIGH).replacement_nodes
     assert [contact.long_id - HIGH for contact in waiting] == [17, 18, 19]
 
 
@@ -190,7 +190,7 @@ def test_random_ids_lie_in_their_bucket_and_follow_the_seed() -> None:
 def test_check_notices_a_contact_in_the_wrong_bucket(table: Table, at: At) -> None:
     fill(table, at, [*range(1, 9), HIGH])
     stray = at(HIGH + 1)
-    table.buckets[0].nodes[stray.id] = stray
+    table.buckets[0].nodes.append(stray)
     with pytest.raises(AssertionError, match="where they belong"):
         table.check()
 
