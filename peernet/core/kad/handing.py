@@ -61,7 +61,7 @@ class Handing:
         own = self._table.node.long_id ^ goal
         nearer = 0
         # Mostly there are others in the bucket of the key itself: a look at a few of them spares the rest.
-        for contact in self._table.bucket_for(goal).nodes.values():
+        for contact in self._table.bucket_for(goal).nodes:
             if contact.long_id ^ goal < own and not contact.failures and contact.peer not in newcomers:
                 nearer += 1
                 if nearer == count:
