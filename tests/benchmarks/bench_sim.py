@@ -64,7 +64,7 @@ def simulate(
     peers: int,
     seconds: float,
     *,
-    join: float = 10.0,
+    join: float | None = 10.0,
     features: str = '"dht", "gossip", "adverts", "work"',
     workload: str = "",
     faults: str = "",
@@ -72,9 +72,13 @@ def simulate(
     mode: Any = "scale",
     null: bool = False,
 ) -> dict[str, Any]:
-    """Run a scenario and return its metrics, with the bytes that its world took. null: as for `run_fidelity`."""
+    """Run a scenario and return its metrics, with the bytes that its world took.
+
+    join: seconds in which all join; None for a network that has stood for long. null: as for `run_fidelity`.
+    """
+    start = "formed = true" if join is None else f"join_seconds = {join}"
     text = (
-        f'name = "bench"\nabout = "a benchmark"\npeers = {peers}\nseconds = {seconds}\njoin_seconds = {join}\n'
+        f'name = "bench"\nabout = "a benchmark"\npeers = {peers}\nseconds = {seconds}\n{start}\n'
         f'features = [{features}]\n[topology]\nkind = "regions"\n[workload]\n{workload}\n{faults}\n'
     )
     with tempfile.TemporaryDirectory(prefix="peernet-bench-") as folder:
@@ -102,37 +106,54 @@ def requests(metrics: dict[str, Any]) -> int:
 JOB = "[[job]]\nat = {at}\ncalls = 5000\nslice_size = 10\nseconds = 2.0\n"
 
 
-@row("memory", "10,000 peers in one process with everything on")
+STANDING = "a network that has stood for long"
+
+
+@row("memory", f"10,000 peers in one process with everything on, {STANDING}")
 def memory() -> Figures:
     told = simulate(
-        10_000, 60.0, join=20.0, workload="settle = 30.0\nlookups = 1000\nbroadcasts = 5", faults=JOB.format(at=30)
+        10_000,
+        60.0,
+        join=None,
+        workload="settle = 20.0\nlookups = 1000\nbroadcasts = 20",
+        faults=JOB.format(at=30),
     )
     yield Figure("KiB a peer, 10,000 peers, everything on", told["world_bytes"] / KIB / 10_000, "<= 64")
     yield Figure("slices accepted of 500", told["jobs"][0]["accepted"])
     yield Figure("lookups that found the nearest (%)", 100 * told["lookups"]["success"])
     yield Figure("peers reached by a broadcast (%)", 100 * told["gossip"]["coverage"])
+    yield Figure("payload copies a delivery, 10,000 peers", told["gossip"]["copies_per_delivery"], "<= 1.1")
     yield Figure("connections made a peer", told["connections"]["made"] / 10_000)
-    yield Figure("virtual seconds a CPU second, 10,000 joining peers", per_cpu(told))
+    yield Figure("virtual seconds a CPU second, 10,000 starting peers", per_cpu(told))
 
 
-@row("memory-100k", "100,000 peers in one process with DHT and gossip; takes its time")
+@row("memory-100k", f"100,000 peers in one process with DHT and gossip, {STANDING}; takes its time")
 def memory_100k() -> Figures:
     told = simulate(
         100_000,
         40.0,
-        join=20.0,
+        join=None,
         features='"dht", "gossip"',
-        workload="settle = 30.0\nlookups = 200\nbroadcasts = 1",
+        workload="settle = 20.0\nlookups = 200\nbroadcasts = 1",
     )
     yield Figure("KiB a peer, 100,000 peers, DHT and gossip", told["world_bytes"] / KIB / 100_000)
     yield Figure("lookups that found the nearest (%)", 100 * told["lookups"]["success"], ">= 100")
     yield Figure("peers reached by a broadcast (%)", 100 * told["gossip"]["coverage"])
-    yield Figure("virtual seconds a CPU second, 100,000 joining peers", per_cpu(told))
+    yield Figure("virtual seconds a CPU second, 100,000 starting peers", per_cpu(told))
 
 
-@row("rpc", "DHT calls a CPU second over the whole path of the core")
+@row("joining", "what it costs 10,000 peers to join, everything on; takes its time")
+def joining() -> Figures:
+    told = simulate(10_000, 40.0, join=30.0, workload="settle = 35.0")
+    yield Figure("CPU ms a join, 10,000 peers", 1000 * told["cpu_seconds"] / 10_000)
+    yield Figure("calls of the DHT a join", requests(told) / 10_000)
+    yield Figure("connections made a join", told["connections"]["made"] / 10_000)
+    yield Figure("KiB a peer, 10,000 joining peers", told["world_bytes"] / KIB / 10_000)
+
+
+@row("rpc", f"DHT calls a CPU second over the whole path of the core, {STANDING}")
 def rpc() -> Figures:
-    told = simulate(1000, 90.0, features='"dht"', workload="settle = 30.0\nlookups = 5000")
+    told = simulate(1000, 90.0, join=None, features='"dht"', workload="settle = 30.0\nlookups = 5000")
     yield Figure("DHT RPCs a CPU second", requests(told) / told["cpu_seconds"], ">= 15000")
     yield Figure("messages a CPU second", told["messages"] / told["cpu_seconds"])
 
@@ -156,18 +177,22 @@ def speed_100() -> Figures:
     yield Figure("virtual seconds a CPU second, 100 peers", per_cpu(told), ">= 100")
 
 
-@row("speed-1000", "virtual seconds a CPU second at 1,000 churning peers")
+@row("speed-1000", f"virtual seconds a CPU second at 1,000 churning peers, {STANDING}")
 def speed_1000() -> Figures:
     told = simulate(
-        1000, 300.0, workload="settle = 30.0\nlookups = 500\nbroadcasts = 20", faults=JOB.format(at=40) + churn(10)
+        1000,
+        300.0,
+        join=None,
+        workload="settle = 30.0\nlookups = 500\nbroadcasts = 20",
+        faults=JOB.format(at=40) + churn(10),
     )
     yield Figure("virtual seconds a CPU second, 1,000 peers, 10 % churn", per_cpu(told), ">= 30")
 
 
-@row("speed-10000", "virtual seconds a CPU second at 10,000 peers")
+@row("speed-10000", f"virtual seconds a CPU second at 10,000 peers, {STANDING}")
 def speed_10000() -> Figures:
     told = simulate(
-        10_000, 180.0, join=30.0, workload="settle = 40.0\nlookups = 500\nbroadcasts = 5", faults=JOB.format(at=50)
+        10_000, 180.0, join=None, workload="settle = 40.0\nlookups = 500\nbroadcasts = 5", faults=JOB.format(at=50)
     )
     yield Figure("virtual seconds a CPU second, 10,000 peers", per_cpu(told), ">= 3")
 
