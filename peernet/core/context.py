@@ -92,6 +92,7 @@ class Link(msgspec.Struct, gc=False):
 
     addresses: where the peer can be dialled, known by having done so. announced: where it says that it can, at the
     host that it is seen at; behind a NAT that is not true. knocked: whether that was tried, or is being tried.
+    placeless: it came while the routing table had no place for it, and has not looked for anybody yet.
     """
 
     instance: Instance
@@ -103,6 +104,7 @@ class Link(msgspec.Struct, gc=False):
     since: float
     announced: tuple[str, ...] = ()
     knocked: bool = False
+    placeless: bool = False
 
 
 @dataclass(slots=True)

@@ -202,10 +202,12 @@ class Kad:
 
     def _on_find_node(self, peer: PeerId, body: Body) -> Body:
         assert isinstance(body, FindNode)
+        self._knocking.looks(peer)
         return Nodes(self.table.answer(body.target, peer))
 
     def _on_find_value(self, peer: PeerId, body: Body) -> Body:
         assert isinstance(body, FindValue)
+        self._knocking.looks(peer)
         held = self.store.get(body.key, self._ctx.now)
         records = () if held is None else (held.raw,)
         return Values(records, self.table.answer(body.key, peer))

@@ -3,7 +3,9 @@
 Behind a NAT a peer can dial and not be dialled: every lookup that is sent to it would wait for a dial in vain. So
 who has come by itself is knocked at where its address will be used: if the routing table has a place for it, or if
 it stays for more than a question. Who comes while its bucket is full is left alone; when a place there becomes
-free and it is still connected, it is knocked at then.
+free and it is still connected, it is knocked at then. Once it looks for peers, as newcomers do, the contact there
+that was heard least recently is probed for its sake, as in section 2.2 of the paper. Not before: a probe opens a
+connection too, and if each of them led to a probe by the other side, they would go on for ever.
 """
 
 from __future__ import annotations
@@ -37,6 +39,13 @@ class Knocking:
         elif self._roster.table.wants(peer, link.announced[0]):
             self.knock(peer)
         else:
+            link.placeless = True
+
+    def looks(self, peer: PeerId) -> None:
+        """A peer has asked for peers, or for a value."""
+        link = self._ctx.links.get(peer)
+        if link is not None and link.placeless:
+            link.placeless = False
             self._roster.turned_away(peer)
 
     def knock(self, peer: PeerId) -> None:

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from peernet.config.kad import KadConfig
+from peernet.core.context import Link
 from peernet.core.effects import Note
 from peernet.core.events import Failure
 from peernet.core.kad.contact import Contact, place
 from peernet.core.kad.records import record_key
 from peernet.core.records import ContactRecord
 from peernet.identity.multiaddr import Multiaddr
-from peernet.types import PeerId
-from peernet.wire.kad import FindNode, Nodes, WireContact
+from peernet.types import Instance, PeerId
+from peernet.wire.kad import FindNode, Nodes, Probe, WireContact
 
 World = Any
 MakeWorld = Callable[..., World]
@@ -87,6 +88,36 @@ def test_of_peers_that_are_known_to_live_some_are_remembered(make_world: MakeWor
     world.reboot(node)
     world.run(5)
     assert sorted(contact.peer for contact in node.kad.table.contacts()) == sorted(node.saved)
+
+
+def test_only_for_who_looks_for_peers_the_oldest_of_a_full_bucket_is_probed(
+    make_world: MakeWorld,
+) -> None:
+    """A probe opens a connection as well: if that led to a probe by the other side, they would never end."""
+    world = make_world(config=replace(KadConfig(), k=4))
+    others = [world.add(number) for number in range(1, 60)]
+    node = world.add(0)
+    node.do(lambda: node.kad.met(Contact.of(other.peer, other.addresses) for other in others))
+    for contact in node.kad.table.contacts():
+        contact.last_seen -= 2 * world.config.crowded_seconds
+    table = node.kad.table
+    comer = next(o for o in others if o.peer not in table and not table.wants(o.peer, o.address))
+    oldest = table.bucket_for(place(comer.peer)[1]).head()
+    assert oldest is not None
+
+    host, announced = "127.0.0.1", comer.addresses
+    node.ctx.links[comer.peer] = Link(
+        Instance(b"i" * 16), (), host, host, inbound=True, rtt=0.1, since=world.mono, announced=announced
+    )
+    node.do(lambda: node.kad.on_connected(comer.peer))
+    node.do(lambda: node.handlers[Probe](comer.peer, Probe()))
+    assert not world.calls
+    for _ in range(2):
+        node.do(lambda: node.handlers[FindNode](comer.peer, FindNode(place(comer.peer)[0])))
+        assert world.calls == {"Probe": 1}, "once for a connection"
+    began = world.mono
+    world.run(2)
+    assert oldest.last_seen == began, "it lives"
 
 
 def test_a_join_brings_contacts_into_all_buckets(make_world: MakeWorld) -> None:
