@@ -32,8 +32,9 @@ class KadConfig:
     evict_failures: int = 2
     """Failed calls in a row after which a contact leaves. One lost packet or restart must not cost a good one."""
 
-    stale_seconds: float = 900.0
-    """A contact not heard for so long is probed. A table of 120 then costs a probe every 7 s."""
+    stale_seconds: float = 1800.0
+    """A contact not heard for so long is probed. A table of 190, as of ten thousand peers, then costs a dial every
+    9 s; calls of lookups find sooner who has left, where it matters."""
 
     crowded_seconds: float = 30.0
     """The oldest contact of a full bucket is probed for a newcomer's sake if it was not heard for so long, so
