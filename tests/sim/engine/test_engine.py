@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from peernet_sim.engine import Engine
+from peernet_sim.engine import SLOTS, Engine
 from peernet_sim.violations import Broken
 
 
@@ -56,6 +58,32 @@ def test_what_is_wanted_soon_comes_before_what_was_set_for_the_same_time() -> No
     engine.run(1.0)
     assert seen == ["first", "second", "third", "last"]
     assert (len(engine), engine.steps) == (0, 2)
+
+
+def test_order_is_that_of_a_sort_whenever_something_is_set_and_however_often_it_is_stopped() -> None:
+    rng = random.Random(1)
+    engine = Engine()
+    asked: list[tuple[float, int]] = []
+    seen: list[tuple[float, int]] = []
+
+    def ask() -> None:
+        # Some in the slot that is open, some at its very edge, some for one time.
+        when = engine.now + rng.choice((0.0, rng.random() / SLOTS, rng.random(), 1 / SLOTS, 2.0))
+        asked.append((when, len(asked)))
+        engine.at(when, act, len(asked) - 1, when)
+
+    def act(number: int, when: float) -> None:
+        assert engine.now == when
+        seen.append((when, number))
+        if len(asked) < 4000:
+            ask()
+
+    for _ in range(100):
+        ask()
+    while len(engine):
+        engine.run(engine.now + rng.random() / 50)
+        assert len(seen) == sum(when <= engine.now for when, _ in asked)
+    assert seen == sorted(asked) and engine.steps == 4000
 
 
 def test_the_past_is_refused() -> None:
