@@ -13,8 +13,10 @@ from peernet_sim.looking import Watcher
 from peernet_sim.machine import Machine
 from peernet_sim.network import Network
 
+_RECORDS = frozenset((fx.Save, fx.Forget))
+
 _NOTHING: tuple[type, ...] = (fx.Save, fx.Forget, fx.Note, fx.PinBlob, fx.UnpinBlobs)
-"""Records are committed before; blobs are kept for the whole run; nobody reads notes."""
+"""What needs no carrying out here. Records are committed before; blobs are kept for the whole run; nobody reads notes."""
 
 _BOXES: tuple[type, ...] = (
     fx.OpenBox,
@@ -41,7 +43,7 @@ class Carrier:
     ) -> None:
         self._watcher = watcher
         self._post = post
-        self._acts: dict[type, Callable[[Machine, Any], None]] = {
+        self._acts: dict[type, Callable[[Machine, Any], None] | None] = {
             fx.Send: network.send,
             fx.Call: network.call,
             fx.Reply: network.reply,
@@ -53,21 +55,22 @@ class Carrier:
             fx.Review: self._review,
             fx.Answer: self._answer,
         }
-        self._acts.update(dict.fromkeys(_NOTHING, _nothing))
+        self._acts.update(dict.fromkeys(_NOTHING))
         self._acts.update(dict.fromkeys(_BOXES, boxes.carry))
 
     def carry(self, machine: Machine, effects: list[Effect]) -> bool:
         """Carry out the effects of one handle. False, and nothing is done, while the disk refuses the commit."""
         for effect in effects:
-            kind = type(effect)
-            if kind is fx.Save or kind is fx.Forget:
+            if type(effect) in _RECORDS:
                 if machine.disk_full:
                     return False
                 self._commit(machine, effects)
                 break
         acts = self._acts
         for effect in effects:
-            acts[type(effect)](machine, effect)
+            act = acts[type(effect)]
+            if act is not None:
+                act(machine, effect)
         return True
 
     def _commit(self, machine: Machine, effects: list[Effect]) -> None:
@@ -89,7 +92,3 @@ class Carrier:
 
     def _answer(self, machine: Machine, effect: fx.Answer) -> None:
         self._watcher.answered(machine, effect.id, effect.value)
-
-
-def _nothing(machine: Machine, effect: Effect) -> None:
-    """What needs no carrying out here."""

@@ -9,6 +9,7 @@ import msgspec
 
 from peernet.config.net import NetConfig
 from peernet.core.events import Event, Failed, Failure, PeerConnected, PeerLost
+from peernet.types import PeerId
 from peernet_sim.engine import Engine
 from peernet_sim.machine import NEVER, Machine
 
@@ -27,7 +28,7 @@ class Link(msgspec.Struct, gc=False, eq=False):
     """A connection between two peers. Each end has it in its table until that end learns that it is over.
 
     delay: one way, in seconds. used: when the last message was sent. a_last, b_last: when the last message on the
-    way to that end arrives. doubt: a check is under way whether anything still passes.
+    way to that end arrives. doubt: a check is under way whether anything still passes. holders: ends that hold it.
     """
 
     a: Machine
@@ -37,6 +38,7 @@ class Link(msgspec.Struct, gc=False, eq=False):
     a_last: float = LONG_AGO
     b_last: float = LONG_AGO
     doubt: bool = False
+    holders: int = 0
 
     def other(self, machine: Machine) -> Machine:
         """Return the other end."""
@@ -62,17 +64,20 @@ class Links:
         # There are few different ones, and all peers share them.
         self._reasons: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def hold(self, machine: Machine, peer: bytes, why: str, on: bool) -> None:
+    def hold(self, machine: Machine, peer: PeerId, why: str, on: bool) -> None:
         """Keep a connection when room is needed, as long as any reason stands."""
-        reasons = tuple(reason for reason in machine.holds.get(peer, ()) if reason != why)  # type: ignore[call-overload]
+        before = machine.holds.get(peer, ())
+        reasons = tuple([reason for reason in before if reason != why])
         if on:
             reasons += (why,)
         if reasons:
-            machine.holds[peer] = self._reasons.setdefault(reasons, reasons)  # type: ignore[index]
+            machine.holds[peer] = self._reasons.setdefault(reasons, reasons)
         else:
-            machine.holds.pop(peer, None)  # type: ignore[call-overload]
-            link = machine.links.get(peer)  # type: ignore[call-overload]
-            if link is not None:
+            machine.holds.pop(peer, None)
+        link = machine.links.get(peer)
+        if link is not None and bool(reasons) != bool(before):
+            link.holders += 1 if reasons else -1
+            if not link.holders:
                 link.a.tidy_at = link.b.tidy_at = 0.0
 
     def connect(self, dialler: Machine, listener: Machine, delay: float) -> Link | None:
@@ -86,7 +91,8 @@ class Links:
                 self.lose(old, one, "the peer has connected again", clean=False)
         if not (self._make_room(dialler) and self._make_room(listener)):
             return None
-        link = Link(dialler, listener, delay, self._engine.now)
+        holders = (listener.id in dialler.holds) + (dialler.id in listener.holds)
+        link = Link(dialler, listener, delay, self._engine.now, holders=holders)
         self.made += 1
         rtt = 2 * delay
         for one, other, inbound in ((dialler, listener, False), (listener, dialler, True)):
@@ -125,12 +131,8 @@ class Links:
         now = self._engine.now
         if now < machine.tidy_at:
             return
-        spare = []
-        for link in machine.links.values():
-            link.rest(now)
-            if not self.needed(link):
-                spare.append(link)
         machine.tidy_at = NEVER
+        spare = [link for link in machine.links.values() if not link.holders]
         excess = len(spare) - self._config.spare_connections
         if excess > 0:
             spare.sort(key=_used)
@@ -171,7 +173,7 @@ class Links:
 
     def needed(self, link: Link) -> bool:
         """Whether either side holds a connection."""
-        return link.b.id in link.a.holds or link.a.id in link.b.holds
+        return link.holders > 0
 
     def patience(self, link: Link) -> float:
         """Return the seconds of silence after which a side gives the other one up: what nobody needs is pinged

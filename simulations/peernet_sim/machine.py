@@ -218,6 +218,13 @@ class Machine:
         self.tidy_at = 0.0
         self.up_free = self.down_free = self.bulk_free = 0.0
 
+    def rest(self, now: float) -> None:
+        """Give back memory that only a busy moment needed."""
+        if not self.asked:
+            self.asked.clear()  # A dict that was large stays so.
+        for link in self.links.values():
+            link.rest(now)
+
     def has(self, digest: Digest) -> bool:
         """Whether a blob is on its disk."""
         return self.blobs is not None and digest in self.blobs

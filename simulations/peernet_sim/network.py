@@ -16,6 +16,7 @@ from peernet.core.effects import Call, Dial, Disconnect, Fetch, Hold, Knock, Rep
 from peernet.core.events import Done, Event, Failed, Failure, Received, Requested
 from peernet.errors import ProtocolError
 from peernet.wire.codec import decode_frame, encode_frame
+from peernet.wire.gossip import Rumour
 from peernet.wire.link import Body, Notice, Refusal, Request, Response
 from peernet_sim.deadlines import Deadlines
 from peernet_sim.dialling import Dialler
@@ -27,8 +28,8 @@ from peernet_sim.rules import Weather
 from peernet_sim.sizes import FRAME, size_of
 from peernet_sim.trace import Trace
 
-Heard = Callable[[Machine, Body], None]
-"""Told of each notice that arrives, for the measures of gossip."""
+Heard = Callable[[Machine, Rumour], None]
+"""Told of each rumour that arrives, for the measures of gossip."""
 
 
 class Network:
@@ -273,7 +274,8 @@ class Network:
     # --- on arrival ----------------------------------------------------------------------------------------
 
     def _noticed(self, target: Machine, source: Machine, handle: int, body: object) -> None:
-        self._heard(target, body)  # type: ignore[arg-type]
+        if type(body) is Rumour:
+            self._heard(target, body)
         self._post(target, target.life, Received(source.id, body))  # type: ignore[arg-type]
 
     def _requested(self, target: Machine, source: Machine, handle: int, body: object) -> None:

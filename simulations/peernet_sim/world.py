@@ -61,6 +61,9 @@ SWEEP = 8.0
 TURNS = 50
 """Shares of the peers that look at their connections together."""
 
+REST_EVERY = 6
+"""Looks after which they also give back memory: half a minute, as it costs ten times as much as a look."""
+
 
 class World(Commons[Machine, Engine]):
     """Everything of a run but its workload. Implements `model.World`.
@@ -219,7 +222,7 @@ class World(Commons[Machine, Engine]):
         if plan.faults.rules:
             self.engine.at(SWEEP, self._sweep)
         for turn in range(TURNS):
-            self.engine.at(self.config.net.spare_check_seconds * (turn + 1) / TURNS, self._tidy, turn)
+            self.engine.at(self.config.net.spare_check_seconds * (turn + 1) / TURNS, self._tidy, turn, 0)
 
     def _begin(self) -> None:
         """Have all peers start: together where they stand already, else one after another."""
@@ -279,15 +282,17 @@ class World(Commons[Machine, Engine]):
         self.network.weather.sweep(self.machines)
         self.engine.after(SWEEP, self._sweep)
 
-    def _tidy(self, turn: int) -> None:
-        """Let some of the peers close connections that nobody needs, as the pool of each does now and then."""
+    def _tidy(self, turn: int, times: int) -> None:
+        """Let some of the peers close connections that nobody needs, as the pool of each does now and then. times:
+        how often these have done so."""
         tidy = self.network.links.tidy
         for machine in self.machines[turn::TURNS]:
-            if not machine.asked:
-                machine.asked.clear()  # A dict that was large stays so.
             if machine.backlog is None:
                 tidy(machine)
-        self.engine.after(self.config.net.spare_check_seconds, self._tidy, turn)
+        if times % REST_EVERY == turn % REST_EVERY:
+            for machine in self.machines[turn::TURNS]:
+                machine.rest(self.now)
+        self.engine.after(self.config.net.spare_check_seconds, self._tidy, turn, times + 1)
 
     def _compute(self, machine: Machine, values: list[object]) -> list[object] | None:
         if machine.behaviour is None:

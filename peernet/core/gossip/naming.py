@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from peernet.core.context import Context
+from peernet.core.context import Context, Timer
 from peernet.core.gossip.neighbourhood import Neighbourhood
 from peernet.types import PeerId
 from peernet.wire.gossip import MAX_DEPTH, MAX_HAVES, Have, IHave
@@ -21,7 +21,7 @@ Batch = list[tuple[Have, set[PeerId]]]
 class Naming:
     """What is to be named, and who knows it already."""
 
-    __slots__ = ("_config", "_ctx", "_hood", "_open", "_soon", "_waiting")
+    __slots__ = ("_config", "_ctx", "_hood", "_open", "_second", "_soon", "_waiting")
 
     def __init__(self, ctx: Context, hood: Neighbourhood) -> None:
         self._ctx = ctx
@@ -29,6 +29,7 @@ class Naming:
         self._hood = hood
         self._soon: Batch = []
         self._open: dict[bytes, set[PeerId]] = {}
+        self._second: dict[bytes, tuple[Batch, Timer]] = {}
         self._waiting = False
 
     def name(self, have: Have, told: set[PeerId]) -> None:
@@ -42,10 +43,16 @@ class Naming:
             self._ctx.after(self._config.lazy_seconds, self._wake)
 
     def known_to(self, peer: PeerId, name: bytes) -> None:
-        """A neighbour says that it has a rumour: it need not be told."""
+        """A neighbour says that it has a rumour: it need not be told. Once nobody need be, nothing waits for it."""
         told = self._open.get(name)
-        if told is not None:
-            told.add(peer)
+        if told is None:
+            return
+        told.add(peer)
+        if len(told) >= len(self._hood.active) and name in self._second:
+            batch, timer = self._second[name]
+            if not self._is_left(batch):
+                timer.cancel()
+                self._close(batch)
 
     def _wake(self) -> None:
         self._waiting = False
@@ -56,10 +63,17 @@ class Naming:
         batch, self._soon = self._soon, []
         patient = len(self._open) <= self._config.names_waiting
         self._send(batch, first=patient)
-        if patient and any(peer not in told for _, told in batch for peer in self._hood.active):
-            self._ctx.after(self._config.lazy_second_seconds, partial(self._name_rest, batch))
-        else:
+        if not (patient and self._is_left(batch)):
             self._close(batch)
+            return
+        timer = self._ctx.after(self._config.lazy_second_seconds, partial(self._name_rest, batch))
+        for have, _ in batch:
+            self._second[have.id] = batch, timer
+
+    def _is_left(self, batch: Batch) -> bool:
+        """Whether any of it is still to be named to anybody."""
+        active = self._hood.active
+        return any(not told.issuperset(active) for _, told in batch)
 
     def _name_rest(self, batch: Batch) -> None:
         self._send(batch, first=False)
@@ -68,6 +82,7 @@ class Naming:
     def _close(self, batch: Batch) -> None:
         for have, _ in batch:
             self._open.pop(have.id, None)
+            self._second.pop(have.id, None)
 
     def _send(self, batch: Batch, *, first: bool) -> None:
         """Tell each neighbour what it does not have, as far as is known. first: only where this end is."""

@@ -97,7 +97,7 @@ class Plumtree:
                 if neighbour.eager and other not in told:
                     self._ctx.send(other, onward)
                     told.add(other)
-        if any(other not in told for other in self._hood.active):
+        if not told.issuperset(self._hood.active):
             self._naming.name(Have(name, hops, rumour.reach), told)
 
     def repeated(self, peer: PeerId, neighbour: Neighbour, name: bytes, rumour: Rumour) -> None:
