@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from peernet.core.context import Context
+from peernet.core.context import Context, Timer
 from peernet.core.gossip.neighbour import Neighbour
 from peernet.core.gossip.neighbourhood import Neighbourhood
 from peernet.types import PeerId
@@ -34,14 +34,14 @@ class Missing:
 class MissingRumours:
     """All of them."""
 
-    __slots__ = ("_config", "_ctx", "_hood", "_missing", "_wakes")
+    __slots__ = ("_config", "_ctx", "_hood", "_missing", "_timer")
 
     def __init__(self, ctx: Context, hood: Neighbourhood) -> None:
         self._ctx = ctx
         self._config = ctx.config.gossip
         self._hood = hood
         self._missing: dict[bytes, Missing] = {}
-        self._wakes = float("inf")
+        self._timer: Timer | None = None
 
     def __len__(self) -> int:
         return len(self._missing)
@@ -72,18 +72,22 @@ class MissingRumours:
         missing = self._missing.pop(name, None)
         if missing is not None:
             self._release(missing)
+            if not self._missing and self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
         return missing
 
     def _wake_at(self, when: float) -> None:
-        if when < self._wakes:
-            self._wakes = when
-            self._ctx.at(when, self._wake)
+        if self._timer is not None and when < self._timer.when:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._timer = self._ctx.at(when, self._wake)
 
     def _wake(self) -> None:
         """Ask for what is due, in one message for each peer; where it is, the tree is grown."""
         now = self._ctx.now.mono
-        if now < self._wakes:
-            return  # A timer of before an earlier one was set.
+        self._timer = None
         grafts: dict[tuple[PeerId, bool], list[bytes]] = {}
         for name, missing in [item for item in self._missing.items() if item[1].due <= now]:
             if missing.asked is not None and missing.asked in self._hood:
@@ -100,7 +104,6 @@ class MissingRumours:
                 neighbour.eager = True
             for start in range(0, len(names), MAX_GRAFTS):
                 self._ctx.send(asked, Graft(tuple(names[start : start + MAX_GRAFTS]), grown))
-        self._wakes = float("inf")
         if self._missing:
             self._wake_at(min(missing.due for missing in self._missing.values()))
 

@@ -107,6 +107,7 @@ class Plumtree:
             if rumour.hops:
                 self._hood.blame(peer, config.blame_waste, "rumour: not asked for")
             return
+        self._naming.known_to(peer, name)
         heard = self._store.get(name)
         if heard is not None and (heard.pulled or heard.source == peer):
             return

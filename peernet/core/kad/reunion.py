@@ -40,7 +40,8 @@ class Reunion:
             del self._gone[self._draw()]
 
     def _later(self) -> None:
-        self._ctx.after(self._config.gone_seconds * self._ctx.random.uniform(0.75, 1.25), self._try)
+        first = self._ctx.now.mono + self._config.gone_seconds * self._ctx.random.uniform(0.75, 1.0)
+        self._ctx.between(first, first + 0.25 * self._config.gone_seconds, self._try)
 
     def _draw(self) -> PeerId:
         return self._ctx.random.choice(list(self._gone))
