@@ -77,6 +77,29 @@ def test_the_second_end_is_silent_when_it_was_named_to(lazy: Any, author: Any, w
     assert world.sent["IHave"] == named + 1
 
 
+def test_nothing_waits_once_all_are_known_to_have_it(lazy: Any, author: Any, world: Any) -> None:
+    alice, bob = lazy
+    body = rumour(author, alice, bob, first=False)
+    naming = alice.gossip._tree._naming
+    alice.hear(author, body)
+    world.run(1.1 * world.config.lazy_seconds)
+    assert naming._second
+    asleep = alice.ctx.next_deadline()
+    alice.hear(bob, IHave((Have(rumour_id(body.envelope), 1, MAX_DEPTH),)))
+    assert not naming._second and not naming._open
+    assert alice.ctx.next_deadline() > asleep
+
+
+def test_who_pushes_a_rumour_is_not_named_it(lazy: Any, author: Any, world: Any) -> None:
+    alice, bob = lazy
+    body = rumour(author, alice, bob, first=False)
+    alice.hear(author, body)
+    alice.hear(bob, body)
+    named = world.sent["IHave"]
+    world.run(2 * world.config.lazy_second_seconds)
+    assert world.sent["IHave"] == named
+
+
 def test_both_ends_name_at_once_when_too_much_waits(make_world: Any) -> None:
     world = make_world(config=replace(GossipConfig(), near=0, random=0, names_waiting=0))
     alice, bob, author = world.add(), world.add(), world.add()

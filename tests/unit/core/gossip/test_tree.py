@@ -63,6 +63,18 @@ def test_what_is_named_and_does_not_come_is_asked_for_and_the_tree_grows(trio: A
     assert carol.active[bob.peer].eager
 
 
+def test_nothing_waits_for_a_rumour_that_has_come(trio: Any) -> None:
+    alice, bob, carol = trio
+    bob.active[carol.peer].eager = False
+    envelopes = [alice.offer(number=number) for number in (1, 2)]
+    for envelope in envelopes:
+        bob.hear(carol, IHave((Have(rumour_id(envelope), 2, MAX_DEPTH),)))
+    for envelope in envelopes:
+        assert bob.gossip._tree._missing._timer is not None
+        bob.hear(alice, Rumour(envelope, 1, MAX_DEPTH))
+    assert bob.gossip._tree._missing._timer is None
+
+
 def test_an_eager_neighbour_that_names_is_asked_at_once_without_growing(trio: Any) -> None:
     alice, bob, _ = trio
     name = rumour_id(alice.offer())
