@@ -16,7 +16,8 @@ from peernet_sim.network import Network
 _RECORDS = frozenset((fx.Save, fx.Forget))
 
 _NOTHING: tuple[type, ...] = (fx.Save, fx.Forget, fx.Note, fx.PinBlob, fx.UnpinBlobs)
-"""What needs no carrying out here. Records are committed before; blobs are kept for the whole run; nobody reads notes."""
+"""What needs no carrying out here: records are committed before, blobs are kept for the whole run, and nobody
+reads notes."""
 
 _BOXES: tuple[type, ...] = (
     fx.OpenBox,

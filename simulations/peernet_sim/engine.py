@@ -1,8 +1,8 @@
 """Things to do on a virtual clock: the only clock of a scale run.
 
-Nothing here sleeps, waits or reads the time of day, so a run costs what its steps cost and no more. What is to be done
-stands in slots of time, which are sorted when their time has come: of a heap of all of it, each step would move a
-dozen entries that have long left the processor's cache.
+Nothing here sleeps, waits or reads the time of day, so a run costs what its steps cost and no more. What is to be
+done stands in slots of time, which are sorted when their time has come: in a heap of all of it, each step would
+move a dozen entries that have long left the processor's cache.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Engine:
         self.steps = 0
         self._number = 0
         self._soon: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
-        # The slot that is open, up to `_edge`: its entries, the earliest last, and a heap of those that came since.
+        # The slot that is open, up to `_edge`: its entries, the earliest last, and a heap of those set since.
         self._open: list[Entry] = []
         self._fresh: list[Entry] = []
         self._edge = 0.0

@@ -43,7 +43,7 @@ class Naming:
             self._ctx.after(self._config.lazy_seconds, self._wake)
 
     def known_to(self, peer: PeerId, name: bytes) -> None:
-        """A neighbour says that it has a rumour: it need not be told. Once nobody need be, nothing waits for it."""
+        """A neighbour shows that it has a rumour: it need not be told. Once nobody need be, none waits."""
         told = self._open.get(name)
         if told is None:
             return
