@@ -241,11 +241,11 @@ def test_one_seed_gives_one_trace_whatever_pythons_hash_seed(tmp_path: Any) -> N
 
 def test_a_standing_network_asks_its_contacts_seldom(formed: Callable[..., Plan]) -> None:
     """Each contact is probed once in `stale_seconds`. Connections that are opened for it lead to no others;
-    one or two of each peer are probed for those whom it dials and has no place for."""
+    two or three of each peer are probed for those whom it dials and has no place for: tables are tiny here."""
     seconds = 100.0
     plan = replace(formed(seconds=seconds), features=("dht", "gossip", "adverts", "work"))
     run = Run(plan, RunOptions(), config=SMALL_TABLES)
     metrics = run.go().metrics
     contacts = sum(len(machine.core.kad.table) for machine in run.world.machines if machine.core is not None)
     due = contacts * seconds / SMALL_TABLES.kad.stale_seconds
-    assert 0 < metrics["messages_by_kind"]["Probe"]["count"] <= due + 1.5 * len(run.world.machines)
+    assert 0 < metrics["messages_by_kind"]["Probe"]["count"] <= due + 2.5 * len(run.world.machines)
