@@ -53,7 +53,7 @@ class Kad:
         self.table = self._roster.table
         self.store = RecordStore(place(ctx.me)[0], self._config, ctx.verify, ctx.random, domains)
         self._publisher = Publisher(ctx, self._roster, self._finder, self.store)
-        self._roster.gained = Handing(ctx, self._roster, self._publisher, self.store).gained
+        self._handing = Handing(ctx, self.table, self._publisher, self.store)
         self._membership = Membership(ctx, self._roster, self._finder, self._publisher.renew_all)
         self._advert = b""
         self._advert_put = float("-inf")
@@ -203,6 +203,8 @@ class Kad:
     def _on_find_node(self, peer: PeerId, body: Body) -> Body:
         assert isinstance(body, FindNode)
         self._knocking.looks(peer)
+        if body.target == place(peer)[0]:
+            self._handing.came(peer)
         return Nodes(self.table.answer(body.target, peer))
 
     def _on_find_value(self, peer: PeerId, body: Body) -> Body:

@@ -1,13 +1,15 @@
-"""Hands records on to newcomers, so that a get soon meets enough of the nearest peers that hold its record.
+"""Hands records to newcomers, so that a get soon meets enough of the nearest peers that hold its record.
 
 After section 2.5 of the paper: whoever learns of a new peer that is nearer to the key of a record than others are
 stores the record at it. Without that, most of the k nearest to an older record are newcomers that never heard of
 it (11 of 20 at 20 % of churn a minute), and a get asks all of them before enough holders agree. So that a newcomer
-is not told by all k, only the holders nearest to the key tell it: not the nearest alone, as it may have died, be a
-liar, or be a newcomer itself that was not told.
+is not told by all k, the holder nearest to the key does it and the others keep still. If it has died or is a liar,
+the newcomer gets the record when it is stored again in time.
 
-Only peers that have just got a place in the table are told, which have proven that they can be dialled: nobody can
-aim these stores at somebody else. What a round of them costs is bounded, whoever comes.
+A newcomer is known by its question: it looks for its own place. A peer that has been away does so too, whose store
+is empty again although it never left the tables of others. Only those are told that the table holds: they have
+proven that they can be dialled, and nobody can aim these stores at somebody else. What a round of them costs is
+bounded, whoever asks how often; who wants records sent to itself has it cheaper by asking for them.
 """
 
 from __future__ import annotations
@@ -16,23 +18,24 @@ from peernet.core.context import Context
 from peernet.core.kad.contact import Contact, number
 from peernet.core.kad.publisher import Publisher
 from peernet.core.kad.records import Held, RecordStore
-from peernet.core.kad.roster import Roster
+from peernet.core.kad.table import Table
 from peernet.types import PeerId
 
 
 class Handing:
-    """Gathers newcomers for some seconds, and then stores at them what they are to hold."""
+    """Gathers newcomers for some seconds, and then stores at them what they lack."""
 
-    def __init__(self, ctx: Context, roster: Roster, publisher: Publisher, store: RecordStore) -> None:
+    def __init__(self, ctx: Context, table: Table, publisher: Publisher, store: RecordStore) -> None:
         self._ctx = ctx
         self._config = ctx.config.kad
-        self._table = roster.table
+        self._table = table
         self._publisher = publisher
         self._store = store
         self._newcomers: dict[PeerId, None] = {}
 
-    def gained(self, peer: PeerId) -> None:
-        """A peer has got a place in the table. Whoever puts a record later finds it by itself."""
+    def came(self, peer: PeerId) -> None:
+        """A peer looks for its own place: it has come to the network, or back. What is put from now on comes to
+        it by itself."""
         if not self._store.lasting:
             return
         if not self._newcomers:
@@ -43,7 +46,7 @@ class Handing:
             del self._newcomers[next(iter(self._newcomers))]
 
     def _hand(self) -> None:
-        """Store at the newcomers what they are to hold; of too much that which is nearest to them."""
+        """Store at the newcomers what they lack; of too much that which is nearest to them."""
         newcomers, self._newcomers = self._newcomers, {}
         places = [
             (contact.long_id ^ number(held.key), contact, held)

@@ -54,8 +54,6 @@ class Roster:
         """Told of each peer that was dropped and has been found again."""
         self.vacated: Callable[[int], None] = lambda long_id: None
         """Told of the place of each contact that has left the table."""
-        self.gained: Callable[[PeerId], None] = lambda peer: None
-        """Told of each peer that has come and got a place in the table."""
 
     def restore(self, records: Iterable[ContactRecord]) -> list[WireContact]:
         """Take the contacts of the journal. Returns those seen last; those too many leave it."""
@@ -97,7 +95,6 @@ class Roster:
         if self.table.get(peer) is contact:
             self._ctx.note(Note("peers", peer=peer))
             self._save(contact)
-            self.gained(peer)
 
     def met(self, contacts: Iterable[Contact]) -> None:
         """As `Kad.met`."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from peernet.config import Config, GossipConfig, NetConfig
+from peernet.core.kad.contact import number, place
 from peernet_sim.model import PASS, Faults, Happening, Parcel, Plan, RunOptions, Verdict
 from peernet_sim.scale import Run
 
@@ -74,6 +75,20 @@ def test_a_plan_may_leave_concerns_out(make_plan: Callable[..., Plan]) -> None:
     metrics = run(plan).report.metrics  # type: ignore[attr-defined]
     assert metrics["lookups"]["success"] == metrics["values"]["success"] == 1.0
     assert set(metrics["messages_by_kind"]) <= {"FindNode", "FindValue", "Nodes", "Values", "Store", "Stored"}
+
+
+def test_a_newcomer_soon_holds_the_values_that_it_is_nearest_to(make_plan: Callable[..., Plan]) -> None:
+    def replaced(world: Any) -> None:
+        world.crash(3)
+        world.restart(3, with_state=False)
+
+    plan = make_plan(30, seconds=60.0, faults=at(45.0, replaced), jobs=(), broadcasts=0, lookups=0, puts=12)
+    machines = run(replace(plan, features=("dht",))).world.machines
+    keys = {key for machine in machines for key in machine.core.kad.store.lasting}
+    places = {machine.index: place(machine.id)[1] for machine in machines}
+    near = [key for key in keys if 3 in sorted(places, key=lambda one: places[one] ^ number(key))[:20]]
+    assert len(near) > 3
+    assert set(near) <= set(machines[3].core.kad.store.lasting)
 
 
 def test_connections_that_nobody_needs_are_closed(make_plan: Callable[..., Plan]) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from peernet.config import Config
 from peernet.config.kad import KadConfig
@@ -56,12 +58,18 @@ class Holder:
         self.store = RecordStore(place(me)[0], kad, verify, self.ctx.random, domains)
         finder = Finder(self.ctx, self.roster)
         publisher = Publisher(self.ctx, self.roster, finder, self.store)
-        self.roster.gained = Handing(self.ctx, self.roster, publisher, self.store).gained
+        self.handing = Handing(self.ctx, self.roster.table, publisher, self.store)
 
     def meet(self, peers: Iterable[PeerId]) -> None:
         """These have answered, and can be dialled."""
         for peer in peers:
             self.roster.saw(peer, addresses(peer))
+
+    def come(self, peers: Iterable[PeerId]) -> None:
+        """These have come to the network: they look for their own places, and can be dialled."""
+        for peer in peers:
+            self.handing.came(peer)
+            self.meet([peer])
 
     def hold(
         self, author: KeyPair = AUTHOR, name: str = "0", domain: str = NOTE, lifetime: float = 1800.0
@@ -96,15 +104,25 @@ def crowd(count: int, goal: DhtKey = KEY, seed: int = 1) -> list[PeerId]:
     return sorted(peers, key=lambda peer: place(peer)[1] ^ number(goal))
 
 
-@pytest.mark.parametrize(("standing", "tells"), [(0, True), (1, True), (2, False), (7, False)])
-def test_the_holders_nearest_to_a_key_tell_a_newcomer_and_others_keep_still(standing: int, tells: bool) -> None:
+@pytest.mark.parametrize("handers", [1, 2])
+@pytest.mark.parametrize("standing", range(4))
+def test_the_holder_nearest_to_a_key_tells_a_newcomer_and_others_keep_still(standing: int, handers: int) -> None:
     peers = crowd(30)
     me, newcomer = peers.pop(standing), peers.pop(4)
+    holder = Holder(me, handers=handers)
+    holder.meet(peers)
+    key = holder.hold()
+    holder.come([newcomer])
+    assert holder.wait(60) == ([(newcomer, key)] if standing < handers else [])
+
+
+def test_a_newcomer_that_is_nearer_than_all_holders_is_told_by_the_nearest_of_them() -> None:
+    newcomer, me, *peers = crowd(30)
     holder = Holder(me)
     holder.meet(peers)
     key = holder.hold()
-    holder.meet([newcomer])
-    assert holder.wait(60) == ([(newcomer, key)] if tells else [])
+    holder.come([newcomer])
+    assert holder.wait(60) == [(newcomer, key)]
 
 
 def test_a_newcomer_is_told_once_and_those_known_before_never() -> None:
@@ -112,11 +130,19 @@ def test_a_newcomer_is_told_once_and_those_known_before_never() -> None:
     holder = Holder(me)
     holder.meet(peers)
     key = holder.hold()
-    holder.meet([newcomer])
+    holder.come([newcomer])
     assert holder.wait(60) == [(newcomer, key)]
-    for _ in range(3):
-        holder.meet([newcomer, *peers])
-        assert holder.wait(60) == []
+    holder.meet([newcomer, *peers])
+    assert holder.wait(60) == []
+
+
+def test_a_peer_of_the_table_that_comes_back_is_told_again() -> None:
+    me, returning, *peers = crowd(10)
+    holder = Holder(me)
+    holder.meet([returning, *peers])
+    key = holder.hold()
+    holder.come([returning])
+    assert holder.wait(60) == [(returning, key)]
 
 
 def test_a_newcomer_is_told_of_records_that_it_is_among_the_nearest_to() -> None:
@@ -125,7 +151,7 @@ def test_a_newcomer_is_told_of_records_that_it_is_among_the_nearest_to() -> None
     holder = Holder(me)
     holder.meet(peers)
     key = holder.hold()
-    holder.meet([far, near])
+    holder.come([far, near])
     assert holder.wait(60) == [(near, key)]
 
 
@@ -136,7 +162,7 @@ def test_newcomers_are_told_some_seconds_after_they_came_and_not_by_all_at_once(
         holder = Holder(me, hand_seconds=100.0)
         holder.meet(peers)
         key = holder.hold()
-        holder.meet([newcomer])
+        holder.come([newcomer])
         assert holder.wait(49) == []
         pause = 49
         while not (told := holder.wait(1)):
@@ -153,17 +179,17 @@ def test_newcomers_that_come_together_are_all_told_whoever_is_nearest() -> None:
     holder = Holder(me)
     holder.meet(peers)
     key = holder.hold()
-    holder.meet(newcomers)
+    holder.come(newcomers)
     assert holder.wait(60) == [(newcomer, key) for newcomer in newcomers]
 
 
 def test_who_has_failed_does_not_count_as_one_who_tells() -> None:
-    first, second, me, newcomer, *peers = crowd(20)
+    first, me, newcomer, *peers = crowd(20)
     holder = Holder(me)
-    holder.meet([first, second, *peers])
+    holder.meet([first, *peers])
     key = holder.hold()
     holder.roster.failed(first, Failure("unreachable", "gone"))
-    holder.meet([newcomer])
+    holder.come([newcomer])
     assert holder.wait(60) == [(newcomer, key)]
 
 
@@ -172,9 +198,10 @@ def test_nobody_is_told_who_has_not_proven_that_it_can_be_dialled() -> None:
     holder = Holder(me)
     holder.meet(peers)
     holder.hold()
+    holder.handing.came(newcomer)
     holder.roster.saw(newcomer)
     holder.roster.heard_of(newcomer, addresses(newcomer))
-    holder.meet([other])
+    holder.come([other])
     holder.roster.failed(other, Failure("unreachable", "gone again"))
     assert holder.wait(60) == []
 
@@ -186,7 +213,7 @@ def test_who_waits_for_a_place_in_the_table_is_not_told() -> None:
     holder.meet(far[:4])
     holder.meet(peers[:8])
     holder.hold()
-    holder.meet(far[20:])
+    holder.come(far[20:])
     assert holder.wait(60) == []
     assert any(bucket.replacement_nodes for bucket in holder.roster.table.buckets)
 
@@ -196,10 +223,10 @@ def test_adverts_and_what_has_expired_are_not_handed_on() -> None:
     holder = Holder(me)
     holder.meet(peers)
     holder.hold(name="", domain=ADVERT)
-    holder.meet([newcomer])
+    holder.come([newcomer])
     assert holder.wait(60) == []
     holder.hold(lifetime=2.0)
-    holder.meet(crowd(3, seed=2))
+    holder.come(crowd(3, seed=2))
     assert holder.wait(60) == []
 
 
@@ -210,14 +237,12 @@ def test_a_liar_that_comes_again_and_again_gets_a_bounded_number_of_stores() -> 
     for seed in range(1, 6):
         for name in NAMES:
             holder.hold(KeyPair.from_seed(bytes([seed]) * 32), name)
-    holder.meet([liar])
+    holder.come([liar])
     told = holder.wait(60)
     assert [peer for peer, _ in told] == [liar] * 10
     distances = [number(key) ^ place(liar)[1] for _, key in told]
     assert distances == sorted(distances)
-    for _ in range(20):
-        holder.roster.table.remove_contact(holder.roster.table.get(liar))  # type: ignore[arg-type]
-        holder.meet([liar])
+    holder.come([liar] * 20)
     assert len(holder.wait(60)) == 10
 
 
@@ -225,6 +250,21 @@ def test_of_a_crowd_of_newcomers_the_latest_are_told() -> None:
     me, *peers = crowd(15)
     holder = Holder(me, hand_newcomers=4)
     key = holder.hold()
-    holder.meet(peers)
+    holder.come(peers)
     told = holder.wait(60)
     assert sorted(told) == sorted((peer, key) for peer in peers[-4:])
+
+
+@settings(max_examples=30, deadline=None)
+@given(count=st.integers(2, 12), seed=st.integers(0, 1 << 32), handers=st.integers(1, 3))
+def test_each_newcomer_is_told_by_as_many_holders_as_are_to(count: int, seed: int, handers: int) -> None:
+    """Whoever comes among holders that all know each other, and wherever they stand."""
+    newcomer, *peers = random.Random(seed).sample(crowd(count, seed=seed), count)
+    told = []
+    for me in peers:
+        holder = Holder(me, handers=handers)
+        holder.meet([peer for peer in peers if peer != me])
+        key = holder.hold()
+        holder.come([newcomer])
+        told += holder.wait(60)
+    assert told == [(newcomer, key)] * min(handers, count - 1)

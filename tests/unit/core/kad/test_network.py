@@ -186,6 +186,30 @@ def test_records_outlive_their_owner_and_every_first_holder_by_being_stored_agai
     world.check()
 
 
+def test_newcomers_near_a_key_soon_hold_its_record_and_so_do_those_who_come_back(make_world: MakeWorld) -> None:
+    world = make_world(seed=14)
+    nodes = world.grow(40)
+    key = put(world, nodes[0], b"hello")
+    newcomers = [world.add() for _ in range(15)]
+    for newcomer in newcomers:
+        assert world.join(newcomer, [nodes[1].address]) is None
+    back = next(node for node in nodes[2:] if node.kad.store.get(key, world.now()))
+    world.kill(back)
+    world.run(5)
+    world.reboot(back)
+    world.run(20)
+    near = world.true_nearest(key)[: world.config.k]
+    lacking = [peer for peer in near if not world.nodes[peer].kad.store.get(key, world.now())]
+    assert any(newcomer.peer in near for newcomer in newcomers)
+    assert lacking == []
+    assert back.kad.store.get(key, world.now())
+    world.calls.clear()
+    for node in near:
+        world.find(nodes[1], place(node)[0])
+    world.run(20)
+    assert world.calls["Store"] == 0, "who looks for others is no newcomer"
+
+
 def test_a_call_whose_connection_is_closed_under_it_is_made_again(make_world: MakeWorld) -> None:
     world = make_world(seed=6)
     nodes = world.grow(20)
