@@ -15,7 +15,7 @@ from peernet.types import DhtKey, JobId
 from peernet.wire.codec import encode_body
 from peernet.wire.gossip import MAX_HOPS
 from peernet.wire.signed import TOMBSTONE, Tombstone
-from peernet_sim.crypto import stream
+from peernet_sim.crypto import derive, stream
 from peernet_sim.looking import LiveWorld, Player
 from peernet_sim.metrics import Cast, Get, Lookup, Measures
 from peernet_sim.model import Workload as WorkloadPlan
@@ -30,6 +30,10 @@ VALUE_DOMAINS = {**DOMAINS, VALUE: Domain(max_lifetime=VALUE_LIFETIME, names=VAL
 
 GROWN_UP = 20.0
 """Seconds after which a peer that joined is expected to be found, and to hear broadcasts."""
+
+FIRST_WORD = 10.0
+"""When somebody speaks in a network that has stood for long. The first broadcast of all lays the tree of gossip
+and costs four copies a peer. Here that was long ago, so it is not measured."""
 
 ECHO = 20.0
 """Seconds that a broadcast is given."""
@@ -61,6 +65,8 @@ class Workload:
             self._world.engine.at(plan.seconds, self._count_lost)
         if wanted.broadcasts:
             self._world.heard = self._heard
+        if plan.formed and "gossip" in plan.features:
+            self._world.engine.at(min(FIRST_WORD, begin), self._speak_first)
 
     def _spread(self, count: int, begin: float, span: float, act: Any) -> None:
         for number in range(count):
@@ -175,18 +181,7 @@ class Workload:
         if machine is None:
             return
         world = self._world
-        wall = world.wall(machine.index)
-        # The end of a job that nobody has heard of: checked and passed on by everybody, and of no consequence.
-        body = encode_body(Tombstone(JobId(self._rng.randbytes(32)), "done"))
-        envelope = seal(
-            machine.key.sign,
-            machine.id,
-            TOMBSTONE,
-            body,
-            sequence=int(wall * 1000),
-            issued=wall,
-            lifetime=600.0,
-        )
+        envelope = _word(machine, world.wall(machine.index), self._rng.randbytes(32))
         cast = Cast(world.now, machine.index)
         cast.audience = tuple(
             other.index
@@ -197,6 +192,13 @@ class Workload:
         self._measures.casts.append(cast)
         world.engine.after(ECHO, self._end, envelope)
         world.poke(machine, lambda core: core.gossip.spread(lambda addresses: envelope, MAX_HOPS))
+
+    def _speak_first(self) -> None:
+        world = self._world
+        machine = next((one for one in world.machines if self._settled(one) and one.backlog is None), None)
+        if machine is not None:
+            envelope = _word(machine, world.wall(machine.index), derive(world.plan.seed, "first word"))
+            world.poke(machine, lambda core: core.gossip.spread(lambda addresses: envelope, MAX_HOPS))
 
     def _heard(self, machine: Player, body: object) -> None:
         known = self._casts.get(getattr(body, "envelope", b""))
@@ -215,6 +217,14 @@ class Workload:
             one for one, life in lives.items() if machines[one].life == life and machines[one].backlog is None
         )
         cast.settled = True
+
+
+def _word(machine: Player, wall: float, job: bytes) -> bytes:
+    """Seal what is broadcast: the end of a job that nobody has heard of. Everybody checks it and passes it on; it
+    has no consequence."""
+    body = encode_body(Tombstone(JobId(job), "done"))
+    sequence = int(wall * 1000)
+    return seal(machine.key.sign, machine.id, TOMBSTONE, body, sequence=sequence, issued=wall, lifetime=600.0)
 
 
 def _put_span(wanted: WorkloadPlan, span: float) -> float:
