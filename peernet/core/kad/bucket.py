@@ -111,7 +111,9 @@ class Bucket(KBucket):
 
     def add_node(self, node: Contact) -> bool:
         """Put a new contact in. Returns False when the bucket is full and it waits for a place instead."""
-        waiting = tuple([other for other in self.replacement_nodes if other.long_id != node.long_id])
+        waiting = self.replacement_nodes
+        if waiting:
+            waiting = tuple([other for other in waiting if other.long_id != node.long_id])
         if len(self.nodes) < self.ksize:
             self.changed()
             self.nodes.append(node)

@@ -69,8 +69,8 @@ class Table(RoutingTable):
 
         Returns the contact to probe when the bucket is full: if it has died, the newcomer takes its place.
         """
-        known = self.get(contact.peer)
-        if known is not None:
+        known = self.bucket_for(contact.long_id).at(contact.long_id)
+        if known is not None and known.wire.peer == contact.wire.peer:
             self.heard(known, contact.addresses, now)
             return None
         if contact.long_id == self.node.long_id or not contact.dialable:
