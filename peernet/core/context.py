@@ -10,7 +10,7 @@ import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -91,8 +91,9 @@ class Link(msgspec.Struct, gc=False):
     """A live connection as the core sees it. A struct, as a peer has dozens: half the size of a dataclass.
 
     addresses: where the peer can be dialled, known by having done so. announced: where it says that it can, at the
-    host that it is seen at; behind a NAT that is not true. knocked: whether that was tried, or is being tried.
-    placeless: it came while the routing table had no place for it, and has not looked for anybody yet.
+    host that it is seen at; behind a NAT that is not true. entry: how far `core.kad.knocking` is with it:
+    "placeless" if it came while the routing table had no place for it, until it looks for others; "knocked" once
+    it is tried whether it can be dialled.
     """
 
     instance: Instance
@@ -103,8 +104,7 @@ class Link(msgspec.Struct, gc=False):
     rtt: float
     since: float
     announced: tuple[str, ...] = ()
-    knocked: bool = False
-    placeless: bool = False
+    entry: Literal["", "placeless", "knocked"] = ""
 
 
 @dataclass(slots=True)

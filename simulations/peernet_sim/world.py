@@ -42,8 +42,8 @@ LARGE_SPARE = 8
 LARGE_SPARE_SECONDS = 15.0
 """How long the others stay unused: a quarter of the usual too, so that half as many stand while all begin."""
 
-LARGE_BOOK = 84
-"""Peers whose addresses are remembered, the routing table's besides: two dicts of 42, as full as they can be."""
+LARGE_BOOK = 42
+"""Peers whose addresses are remembered, the routing table's besides: two dicts of 21, as full as they can be."""
 
 LARGE_FAILURES = 64
 """Addresses whose failures are remembered."""

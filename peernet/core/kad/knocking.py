@@ -39,21 +39,21 @@ class Knocking:
         elif self._roster.table.wants(peer, link.announced[0]):
             self.knock(peer)
         else:
-            link.placeless = True
+            link.entry = "placeless"
 
     def looks(self, peer: PeerId) -> None:
         """A peer has asked for peers, or for a value."""
         link = self._ctx.links.get(peer)
-        if link is not None and link.placeless:
-            link.placeless = False
+        if link is not None and link.entry == "placeless":
+            link.entry = ""
             self._roster.turned_away(peer)
 
     def knock(self, peer: PeerId) -> None:
         """See whether a connected peer can be dialled, unless that is known or was tried over this connection."""
         link = self._ctx.links.get(peer)
-        if link is None or link.addresses or not link.announced or link.knocked:
+        if link is None or link.addresses or not link.announced or link.entry == "knocked":
             return
-        link.knocked = True
+        link.entry = "knocked"
         address = link.announced[0]
         self._ctx.ask(lambda number: Knock(number, address), partial(self._answered, peer, link))
 
@@ -63,7 +63,7 @@ class Knocking:
         if isinstance(outcome, Done):
             self._roster.reachable(peer)
         elif outcome.failure.kind == "busy":
-            link.knocked = False
+            link.entry = ""
             self._ctx.after(self._ctx.config.kad.knock_again_seconds, lambda: self.knock(peer))
 
     def _vacated(self, long_id: int) -> None:
@@ -73,7 +73,7 @@ class Knocking:
         for peer, link in self._ctx.links.items():
             if free <= 0:
                 break
-            if link.announced and not link.addresses and not link.knocked:
+            if link.announced and not link.addresses and link.entry != "knocked":
                 number = place(peer)[1]
                 if number >> bucket.bits == bucket.lower >> bucket.bits:
                     self.knock(peer)
