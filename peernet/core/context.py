@@ -138,6 +138,7 @@ class Context:
     _timer_numbers: Iterator[int] = field(default_factory=count)
     _timers_limit: int = TIMERS_LEAST
     _leisurely: list[Timer] = field(default_factory=list)
+    _leisure: float = NEVER
 
     def emit(self, effect: Effect) -> None:
         """Want an effect that has no outcome."""
@@ -214,8 +215,9 @@ class Context:
         timer = self.at(last, act)
         timer.first = first
         self._leisurely.append(timer)
-        if first < self.ready:
-            self.ready = first
+        if first < self._leisure:
+            self._leisure = first
+            self.ready = min(self.ready, first)
         return timer
 
     def next_deadline(self) -> float:
@@ -241,9 +243,9 @@ class Context:
             act = heapq.heappop(self._timers)[2].take()
             if act is not None:
                 act()
-        if self._leisurely:
+        if self._leisure <= self.now.mono:
             self._run_leisurely()
-        self.ready = min(self.next_deadline(), min([timer.first for timer in self._leisurely], default=NEVER))
+        self.ready = min(self.next_deadline(), self._leisure)
 
     def _run_leisurely(self) -> None:
         """Run those whose span has begun, in the order of their setting."""
@@ -253,3 +255,4 @@ class Context:
         for timer in waiting:
             if timer.first <= now and (act := timer.take()) is not None:
                 act()
+        self._leisure = min([timer.first for timer in self._leisurely], default=NEVER)

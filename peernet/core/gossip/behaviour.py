@@ -121,7 +121,7 @@ class Gossip:
             self._ctx.refuse("rumour: not a neighbour", peer, "")
             self.neighbourhood.stranger(peer)
             return
-        # Adverts are not remembered among rumours, so they need no name.
+        # Adverts need no name, as they are not remembered among rumours.
         name = b"" if is_advert(body.envelope) else rumour_id(body.envelope)
         if name and name in self._store:
             self._tree.repeated(peer, neighbour, name, body)
@@ -129,8 +129,12 @@ class Gossip:
             self.neighbourhood.blame(peer, self._config.blame_turn, "rumour: beyond its reach")
         elif not neighbour.may_bring(self._ctx.now.mono, self._config):
             self.neighbourhood.blame(peer, self._config.blame_turn, "rumour: too many")
-        else:
+        elif name:
             self._take_new(peer, name, body)
+        else:
+            verdict, kind = self._intake.take_advert(peer, body.envelope)
+            if verdict is not Verdict.DIRECT:
+                self.neighbourhood.blame(peer, self._points(verdict), kind)
 
     def _take_new(self, peer: PeerId, name: bytes, rumour: Rumour) -> None:
         """Check a rumour that was not seen before, and send it on if it is worth it."""
@@ -140,7 +144,7 @@ class Gossip:
             missing = self._tree.came(name)
             if verdict is Verdict.FRESH:
                 self._tree.carry(peer, name, rumour, missing)
-        if kind or verdict is Verdict.TURN:
+        if kind:
             self.neighbourhood.blame(peer, self._points(verdict), kind)
 
     def _points(self, verdict: Verdict) -> float:

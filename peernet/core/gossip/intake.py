@@ -45,11 +45,7 @@ class Verdict(Enum):
 
     @property
     def remembered(self) -> bool:
-        return self not in _FORGOTTEN
-
-
-# Adverts are few, live long and go one hop; they would be most of what is remembered.
-_FORGOTTEN = (Verdict.DIRECT, Verdict.TURN, Verdict.MISLED)
+        return self is not Verdict.MISLED
 
 
 class Intake:
@@ -65,14 +61,13 @@ class Intake:
         self._ended: dict[tuple[PeerId, JobId], float] = {}
 
     def take(self, peer: PeerId, envelope: bytes, *, first_hop: bool) -> tuple[Verdict, str]:
-        """Check an envelope that `peer` brought, hand it on; return what it is and, if refused, as what.
+        """Check an envelope other than an advert that `peer` brought, hand it on; return what it is and, if
+        refused, as what.
 
         first_hop: it says that it comes from its author.
         """
         try:
             domain = peek_domain(envelope)
-            if domain == ADVERT:
-                return self._take_advert(peer, envelope)
             if domain == OFFER:
                 opened = self._open(envelope, OFFER, self._config.offer_lifetime)
                 return self._take_offer(peer, opened, first_hop)
@@ -86,9 +81,10 @@ class Intake:
             return Verdict.FORGED, "rumour: undecodable"
         return Verdict.FORGED, "rumour: unknown domain"
 
-    def _take_advert(self, peer: PeerId, envelope: bytes) -> tuple[Verdict, str]:
-        """Adverts go one hop only, so they come from their authors; the cache of adverts counts what is
-        wrong."""
+    def take_advert(self, peer: PeerId, envelope: bytes) -> tuple[Verdict, str]:
+        """As `take`, of an envelope that says that it is an advert (`is_advert`). Adverts go one hop only, so they
+        come from their authors; the cache of adverts counts what is wrong. They are not remembered among rumours:
+        they are few, live long, and would be most of these."""
         if peek_author(envelope) != peer:
             return Verdict.TURN, "advert: not its author's"
         if self._adverts.accept(envelope, peer) is None:
