@@ -93,8 +93,10 @@ class Table(RoutingTable):
         while True:
             bucket = self.bucket_for(node.long_id)
             holder = bucket.at(node.long_id)
-            if holder is not None and holder.peer != node.peer:
-                return None  # Two keys with one id: who came first stays.
+            if holder is not None:
+                if holder.peer != node.peer:
+                    return None  # Two keys with one id: who came first stays.
+                bucket.nodes.remove(holder)  # It waited, and a split has given it a place.
             if len(bucket) < bucket.ksize or not self._may_split(bucket, node.long_id):
                 break
             self.split_bucket(self.get_bucket_for(node))

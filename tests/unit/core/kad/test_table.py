@@ -117,6 +117,17 @@ def test_the_waiting_list_is_bounded_and_drops_the_oldest(table: Table, at: At) 
     assert [contact.long_id - HIGH for contact in waiting] == [17, 18, 19]
 
 
+def test_who_waits_and_gets_a_place_by_the_split_for_its_own_sake_is_there_once(table: Table, at: At) -> None:
+    near = fill(table, at, [1, 2, 3, 4])
+    fill(table, at, [HIGH + 8, HIGH + 9, HIGH + 10, HIGH + 11, HIGH + 1])
+    assert len(table) == 8, "one waits"
+    for contact in near:
+        table.remove_contact(contact)
+    fill(table, at, [HIGH + 1])  # It is one of the k nearest now, and may split the bucket.
+    table.check()
+    assert len(table) == 5
+
+
 def test_ids_on_a_boundary_are_known_once_they_are_in(table: Table, at: At) -> None:
     edges = [HIGH - 1, HIGH, 2 * HIGH - 1, HIGH // 2, HIGH // 2 - 1]
     fill(table, at, [*edges, *range(1, 9)])
