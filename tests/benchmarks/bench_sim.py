@@ -153,9 +153,11 @@ def joining() -> Figures:
 
 @row("rpc", f"DHT calls a CPU second over the whole path of the core, {STANDING}")
 def rpc() -> Figures:
-    told = simulate(1000, 90.0, join=None, features='"dht"', workload="settle = 30.0\nlookups = 5000")
-    yield Figure("DHT RPCs a CPU second", requests(told) / told["cpu_seconds"], ">= 15000")
-    yield Figure("messages a CPU second", told["messages"] / told["cpu_seconds"])
+    # In small networks connections stand already, and what is asked lies in the processor's cache.
+    for peers in (30, 100, 1000):
+        told = simulate(peers, 90.0, join=None, features='"dht"', workload="settle = 30.0\nlookups = 5000")
+        yield Figure(f"DHT RPCs a CPU second, {peers:,} peers", requests(told) / told["cpu_seconds"], ">= 15000")
+        yield Figure(f"messages a CPU second, {peers:,} peers", told["messages"] / told["cpu_seconds"])
 
 
 @row("fidelity", "the real runtime on the virtual clock")
@@ -179,20 +181,23 @@ def speed_100() -> Figures:
 
 @row("speed-1000", f"virtual seconds a CPU second at 1,000 churning peers, {STANDING}")
 def speed_1000() -> Figures:
-    told = simulate(
-        1000,
-        300.0,
-        join=None,
-        workload="settle = 30.0\nlookups = 500\nbroadcasts = 20",
-        faults=JOB.format(at=40) + churn(10),
-    )
-    yield Figure("virtual seconds a CPU second, 1,000 peers, 10 % churn", per_cpu(told), ">= 30")
+    # 1.7 % a minute: a median session of 40 minutes, less than what was measured in file sharing networks (Saroiu,
+    # Gummadi and Gribble, "A Measurement Study of Peer-to-Peer File Sharing Systems", 2002: 60).
+    for percent in (1.7, 5, 10):
+        told = simulate(
+            1000,
+            300.0,
+            join=None,
+            workload="settle = 30.0\nlookups = 500\nbroadcasts = 20",
+            faults=JOB.format(at=40) + churn(percent),
+        )
+        yield Figure(f"virtual seconds a CPU second, 1,000 peers, {percent} % churn", per_cpu(told), ">= 30")
 
 
 @row("speed-10000", f"virtual seconds a CPU second at 10,000 peers, {STANDING}")
 def speed_10000() -> Figures:
     told = simulate(
-        10_000, 180.0, join=None, workload="settle = 40.0\nlookups = 500\nbroadcasts = 5", faults=JOB.format(at=50)
+        10_000, 600.0, join=None, workload="settle = 40.0\nlookups = 500\nbroadcasts = 5", faults=JOB.format(at=50)
     )
     yield Figure("virtual seconds a CPU second, 10,000 peers", per_cpu(told), ">= 3")
 
