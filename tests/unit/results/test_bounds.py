@@ -37,7 +37,7 @@ class Key:
 def test_keys_made_to_collide_are_refused(
     make: Callable[[int], Any], tag: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "DECODE_CPU_BASE", 0.05)
+    monkeypatch.setattr(reader, "DECODE_CPU_BASE", 0.5)
 
     def keyed(step: int) -> bytes:
         keys = sorted(encode(make(number * step)) for number in range(1, 30_000))
