@@ -58,8 +58,7 @@ class Bucket(KBucket):
         """How many contacts of each network have a place here, of those that have several. Made again only after
         a change; mostly there are none."""
         if self._networks is None:
-            counts = counted(self.nodes)
-            self._networks = {network: count for network, count in counts.items() if count > 1} or NO_NETWORKS
+            self._networks = counted(self.nodes) or NO_NETWORKS
         return self._networks
 
     def changed(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,7 +11,7 @@ import pytest
 
 from peernet.config.kad import KadConfig
 from peernet.core.kad.contact import ID_BITS, Contact
-from peernet.core.kad.networks import network_of
+from peernet.core.kad.networks import counted, network_of
 from peernet.core.kad.table import Table
 from peernet.types import PeerId
 
@@ -36,6 +38,24 @@ HIGH = 1 << (ID_BITS - 1)
 )
 def test_the_network_of_an_address(address: str, network: str) -> None:
     assert network_of(address) == network
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_networks_are_counted_as_each_address_alone_would_be(seed: int) -> None:
+    chance = random.Random(seed)
+    hosts = (
+        *[f"/ip4/198.51.{chance.randrange(3)}.{chance.randrange(1, 255)}" for _ in range(6)],
+        *[f"/ip4/192.168.{chance.randrange(2)}.{chance.randrange(1, 255)}" for _ in range(4)],
+        *[f"/ip6/2001:4860:{chance.randrange(2)}::{chance.randrange(1, 99):x}" for _ in range(4)],
+        "/ip4/198.5.11.1",
+        "/dns4/example.org",
+    )
+    contacts = [
+        Contact.of(PeerId(chance.randbytes(32)), (f"{chance.choice(hosts)}/tcp/{chance.randrange(1, 9999)}",))
+        for _ in range(chance.randrange(30))
+    ]
+    plain = Counter(network_of(contact.addresses[0]) for contact in contacts)
+    assert counted(contacts) == {network: count for network, count in plain.items() if network and count > 1}
 
 
 @pytest.fixture
