@@ -13,6 +13,7 @@ from typing import Any
 from peernet.config import Config
 from peernet_sim.expectations import failed_expectations
 from peernet_sim.invariants import INVARIANTS, Inspector, Invariant
+from peernet_sim.large import limited
 from peernet_sim.ledger import Ledger
 from peernet_sim.looking import Watchers
 from peernet_sim.metrics import Measures
@@ -20,7 +21,7 @@ from peernet_sim.model import Plan, Report, RunOptions, Violation
 from peernet_sim.tasks import Tasks
 from peernet_sim.violations import Broken
 from peernet_sim.workload import Workload
-from peernet_sim.world import World, limited
+from peernet_sim.world import World
 
 PROGRESS_EVERY = 1.0
 """Virtual seconds between two words of progress."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from peernet.config import Config
@@ -29,30 +28,6 @@ from peernet_sim.tasks import Tasks
 from peernet_sim.trace import Trace
 
 PORT = 4001
-
-LARGE = 5_000
-"""Peers from which connections are fewer: 256 of them alone would take more than the 64 KiB of a peer."""
-
-LARGE_CONNECTIONS = 42
-"""A dict of so many, as a peer has one in its core and one in its network, takes half the room of a larger one."""
-
-LARGE_SPARE = 8
-"""Connections kept without need: a quarter of the usual."""
-
-LARGE_SPARE_SECONDS = 15.0
-"""How long the others stay unused: a quarter of the usual too, so that half as many stand while all begin."""
-
-LARGE_BOOK = 42
-"""Peers whose addresses are remembered, the routing table's besides: two dicts of 21, as full as they can be."""
-
-LARGE_FAILURES = 64
-"""Addresses whose failures are remembered."""
-
-LARGE_SAVED = 10
-"""Contacts in the journal: enough to return through."""
-
-LARGE_WAITING = 1
-"""Contacts that wait for a place in a full bucket: a table of ten thousand peers has nine such buckets."""
 
 SWEEP = 8.0
 """Seconds between two pings over every connection, where there are rules: what is cut off is noticed."""
@@ -313,21 +288,3 @@ class World(Commons[Machine, Engine]):
         del self._joins[number]
         if value is not None:
             self.engine.after(JOIN_AGAIN, self._join_again, machine, machine.life)
-
-
-def limited(config: Config, peers: int) -> Config:
-    """Return the bounds for a network of so many simulated peers: what a large one may keep is smaller."""
-    if peers < LARGE:
-        return config
-    return replace(
-        config,
-        address_book=LARGE_BOOK,
-        net=replace(
-            config.net,
-            connections=LARGE_CONNECTIONS,
-            spare_connections=LARGE_SPARE,
-            spare_seconds=LARGE_SPARE_SECONDS,
-            backoff_addresses=LARGE_FAILURES,
-        ),
-        kad=replace(config.kad, saved_contacts=LARGE_SAVED, replacements=LARGE_WAITING),
-    )
