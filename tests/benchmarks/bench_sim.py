@@ -115,7 +115,7 @@ def memory() -> Figures:
         10_000,
         60.0,
         join=None,
-        workload="settle = 20.0\nlookups = 1000\nbroadcasts = 20",
+        workload="settle = 20.0\nlookups = 1000\nbroadcasts = 5",
         faults=JOB.format(at=30),
     )
     yield Figure("KiB a peer, 10,000 peers, everything on", told["world_bytes"] / KIB / 10_000, "<= 64")
