@@ -15,16 +15,16 @@ CONNECTIONS = 42
 SPARE_CONNECTIONS = 8
 """Connections kept without need: a quarter of the usual."""
 
-SPARE_SECONDS = 15.0
-"""How long the others stay unused: a quarter of the usual too, so that half as many stand while all begin."""
+SPARE_SECONDS = 10.0
+"""How long the others stay unused: a sixth of the usual, so that half as many stand while all begin."""
 
-ADDRESS_BOOK = 42
-"""Peers whose addresses are remembered, the routing table's besides: two dicts of 21, as full as they can be."""
+ADDRESS_BOOK = 20
+"""Peers whose addresses are remembered, the routing table's besides: two dicts of 10, as full as they can be."""
 
 BACKOFF_ADDRESSES = 64
 """Addresses whose failures are remembered."""
 
-SAVED_CONTACTS = 10
+SAVED_CONTACTS = 5
 """Contacts in the journal: enough to return through."""
 
 REPLACEMENTS = 1
