@@ -5,8 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from operator import itemgetter
 
-from peernet.core.kad.contact import ID_BITS
-from peernet.identity.peerid import dht_id
+from peernet.core.kad.contact import ID_BITS, place
 from peernet_sim.looking import LiveWorld, Player
 
 
@@ -30,10 +29,10 @@ class Places:
         first = goal >> bits << bits
         begin = bisect_left(self._sorted, first, key=itemgetter(0))
         end = bisect_left(self._sorted, first + (1 << bits), key=itemgetter(0))
-        return [peer for place, peer in self._sorted[begin:end] if distance is None or place ^ goal < distance]
+        return [peer for where, peer in self._sorted[begin:end] if distance is None or where ^ goal < distance]
 
     def _sort(self) -> None:
         """Somebody has a new key."""
         self._keys = len(self._world.by_id)
-        places = [(int.from_bytes(dht_id(peer.id), "big"), peer) for peer in self._world.machines]
+        places = [(place(peer.id)[1], peer) for peer in self._world.machines]
         self._sorted = sorted(places, key=itemgetter(0))

@@ -55,7 +55,7 @@ class Contact(msgspec.Struct, gc=False, eq=False):
     dialled. long_id: its place in the DHT as a number. last_seen: when it last answered (monotonic seconds).
     failures: failed calls since then.
 
-    It stands where the package has a `Node`, with the same face. A table has a hundred of them and a simulator
+    It stands where the package has a `Node`. A table has a hundred of them and a simulator
     thousands of tables: a `Node` has a dict, a list of weak references and a place in the garbage collector, and
     takes three times the room, even as a subclass with slots.
     """
@@ -89,14 +89,6 @@ class Contact(msgspec.Struct, gc=False, eq=False):
     def dialable(self) -> bool:
         """Whether others may be told of it."""
         return bool(self.wire.addresses)
-
-    def distance_to(self, node: Contact) -> int:
-        """How far it is from another, by the XOR of their places."""
-        return self.long_id ^ node.long_id
-
-    def same_home_as(self, node: Contact) -> bool:
-        """Whether it is the same peer."""
-        return self.wire.peer == node.wire.peer
 
     def moved(self, addresses: tuple[str, ...]) -> bool:
         """Take over newly proven addresses. Returns whether they are other ones."""
